@@ -1,0 +1,20 @@
+//! The harness that puts copool through loom and through shuttle.
+//!
+//! The sources of the pool are built three times: as [`copool`], for users, and as [`under_loom`] and
+//! [`under_shuttle`], where they get their atomics, locks and threads from a checker. A test picks a build, and runs it
+//! by the `check` of [`loom`] or of [`shuttle`]:
+//!
+//! - everything the test does that matters happens inside the closure, which runs once an execution;
+//! - it uses that build's types and that checker's threads, and ends with nothing left running;
+//! - it asserts the end state. What it does not assert, no number of executions will find.
+//!
+//! Each check prints one line: the tool, the bound, the executions, the time. A check that ran nothing fails.
+#![forbid(unsafe_code)]
+
+pub mod loom;
+pub mod shuttle;
+
+mod setting;
+
+pub use copool_under_loom as under_loom;
+pub use copool_under_shuttle as under_shuttle;

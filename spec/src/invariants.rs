@@ -1,0 +1,142 @@
+//! What must always hold: S1–S9, each a function of a step: the state before, the event, the state after.
+//!
+//! They repeat nothing of the rules on purpose: a rule that is wrong is to be caught here. That they hold of every step
+//! from every reachable state is what the exploration shows; that each can fail, what the negative tests show.
+
+use crate::state::{State, Task, TaskState};
+use crate::{Arrow, Event, PoolState, SeatId, TaskId, WorkerState};
+
+/// Whether a step keeps an invariant.
+pub type Invariant = fn(before: &State, event: &Event, after: &State) -> bool;
+
+/// All of them, by name.
+pub const ALL: [(&str, Invariant); 9] = [
+    ("S1 running stays within max_size", s1_running_within_max),
+    ("S2 one start and one outcome", s2_one_start_one_outcome),
+    ("S3 stopped means nothing runs", s3_stopped_is_still),
+    ("S4 the count is the number of workers", s4_count_is_exact),
+    ("S5 a started task keeps its thread", s5_started_tasks_stay),
+    ("S6 order and fairness", s6_order),
+    ("S7 no worker without need", s7_created_in_need),
+    ("S8 no exit with a task in hand", s8_no_exit_with_a_task),
+    ("S9 a rejection has no effect", s9_rejection_is_nothing),
+];
+
+/// The first invariant that a step breaks.
+pub fn broken(before: &State, event: &Event, after: &State) -> Option<&'static str> {
+    ALL.iter().find(|(_, holds)| !holds(before, event, after)).map(|(name, _)| *name)
+}
+
+/// S1: at its reservation a worker is within `max_size`. Only a change of the limits can leave more.
+pub fn s1_running_within_max(before: &State, _: &Event, after: &State) -> bool {
+    after.running <= before.running || after.running <= after.max
+}
+
+/// S2: an accepted task starts at most once and gets exactly one outcome, which stays; it has one when all is over.
+pub fn s2_one_start_one_outcome(before: &State, event: &Event, after: &State) -> bool {
+    let startable = |task: &TaskId| before.tasks.get(task).is_some_and(|task| task.state == TaskState::Queued);
+    let kept = |(id, old): (&TaskId, &Task)| {
+        after.tasks.get(id).is_some_and(|new| old.outcome.is_none() || new.outcome == old.outcome)
+    };
+    let first = match event {
+        Event::TaskStarted { task, .. } => startable(task),
+        Event::OutcomePublished { task, outcome } => {
+            before.tasks.get(task).is_some_and(|old| old.outcome.is_none())
+                && after.tasks.get(task).is_some_and(|new| new.outcome == Some(*outcome))
+        }
+        _ => true,
+    };
+    first && before.tasks.iter().all(kept)
+}
+
+/// S3: after Stopped nothing runs, no worker lives, no waiter waits.
+pub fn s3_stopped_is_still(_: &State, _: &Event, after: &State) -> bool {
+    let still = || {
+        let seats = after.seats.values().all(|seat| seat.on.is_none() && seat.ready.is_empty());
+        seats && after.workers.is_empty() && after.running == 0 && !after.outstanding()
+    };
+    after.phase != PoolState::Stopped || still()
+}
+
+/// S4: `running` is the number of live workers whenever no arrow is in flight: between 23 and 24 it is one behind.
+pub fn s4_count_is_exact(_: &State, _: &Event, after: &State) -> bool {
+    let counted = after.workers.values().filter(|worker| worker.at != Some(Arrow::SurplusGranted)).count();
+    usize::try_from(after.running) == Ok(counted)
+}
+
+/// S5: a started task never changes its thread: neither its seat, nor the seat of the worker that holds it.
+pub fn s5_started_tasks_stay(before: &State, _: &Event, after: &State) -> bool {
+    before.tasks.iter().filter(|(_, old)| old.seat.is_some()).all(|(id, old)| {
+        let new = after.tasks.get(id);
+        let holder = new.and_then(|new| new.worker).and_then(|worker| after.workers.get(&worker));
+        new.is_some_and(|new| new.seat == old.seat) && holder.is_none_or(|holder| holder.seat == old.seat)
+    })
+}
+
+/// S6: ready workers take turns, first come first served, and no turn is longer than its bound. An ordinary poll takes
+/// the soonest: below 0 by priority, own deque, injector, what others have, above 0 by priority; first come first served
+/// within each. An injector poll takes the injector's oldest, if there is one; an ageing poll the oldest of its source.
+pub fn s6_order(before: &State, event: &Event, after: &State) -> bool {
+    let bounded = |bound: u32| after.workers.values().all(|worker| worker.turn <= bound);
+    let in_order = match event {
+        Event::TaskStarted { seat, task, .. } => taken_in_order(before, *seat, *task),
+        Event::WorkerResumed { seat, worker } => {
+            let first = before.seats[seat].ready.front();
+            before.workers[worker].state == WorkerState::Idle || first.is_none_or(|first| first == worker)
+        }
+        _ => true,
+    };
+    !before.params.exact || bounded(before.params.polls_per_turn) && in_order
+}
+
+fn taken_in_order(s: &State, seat: SeatId, task: TaskId) -> bool {
+    let (polls, params) = (s.seats[&seat].polls, s.params);
+    let own = &s.seats[&seat].deque;
+    let place = |queue: &std::collections::VecDeque<TaskId>, id: TaskId| queue.iter().position(|other| *other == id);
+    if params.age_every != 0 && polls % params.age_every == 0 {
+        let oldest = [s.lane.iter().min(), own.front(), s.injector.front()];
+        let turn = (polls / params.age_every % 3) as usize;
+        return oldest[turn].is_none_or(|oldest| *oldest == task);
+    }
+    if params.injector_every != 0 && polls % params.injector_every == 0 && !s.injector.is_empty() {
+        return s.injector.front() == Some(&task);
+    }
+    let rank = |id: TaskId| {
+        let priority = s.tasks[&id].priority;
+        let last = own.len();
+        if let Some(at) = place(own, id) {
+            (1, 0, if params.lifo { last - at } else { at })
+        } else if let Some(at) = place(&s.injector, id) {
+            (2, 0, at)
+        } else if let Some(at) = place(&s.lane, id) {
+            (if priority < 0 { 0 } else { 4 }, priority, at)
+        } else {
+            (3, 0, 0)
+        }
+    };
+    s.queued().all(|other| rank(task) <= rank(other))
+}
+
+/// S7: when a worker was created, a task waited, or `running < min_size`.
+pub fn s7_created_in_need(before: &State, _: &Event, after: &State) -> bool {
+    let created = after.workers.keys().any(|id| !before.workers.contains_key(id));
+    !(before.params.exact && created) || before.tasks_wait() || before.running < before.min
+}
+
+/// S8: a worker that holds a task never leaves by arrow 24.
+pub fn s8_no_exit_with_a_task(before: &State, event: &Event, _: &State) -> bool {
+    match event {
+        Event::SurplusGranted { worker, .. } | Event::WorkerExited { worker, .. } => {
+            before.workers.get(worker).is_some_and(|worker| worker.task.is_none())
+        }
+        _ => true,
+    }
+}
+
+/// S9: a rejected submission has no effect.
+pub fn s9_rejection_is_nothing(before: &State, event: &Event, after: &State) -> bool {
+    match event {
+        Event::TaskRejected { task } => before == after && !after.tasks.contains_key(task),
+        _ => true,
+    }
+}

@@ -1,0 +1,40 @@
+//! The creator's arrows: it hears of a suspension (10) and adds a worker (11), or hears of an error (15), reduces the
+//! count (16) and recreates one (17).
+
+use super::{Check, pool, require};
+use crate::state::{Heard, State};
+use crate::{Arrow, SeatId, WorkerId};
+
+/// Arrow 10, W→C: `Listener::on_state_changed`. The seat's processor is free now; a worker whose task waits for nothing
+/// but the processor goes to the back of the ready ones.
+pub fn suspension_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go_off(seat, worker, &[Arrow::WorkerSuspended], Arrow::SuspensionHeard)?;
+    s.seat(seat)?.heard = Heard::Suspension;
+    s.rouse(worker)
+}
+
+/// Arrow 11, C→W: create worker coroutines only if the pool has not reached its maximum size.
+pub fn worker_added(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    require(s.seat(seat)?.heard == Heard::Suspension, "the creator has not just heard of a suspension")?;
+    pool::create(s, seat, worker)
+}
+
+/// Arrow 15, W→C: `Listener::on_state_changed`.
+pub fn error_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go(seat, worker, &[Arrow::WorkerErrored], Arrow::ErrorHeard)
+}
+
+/// Arrow 16, C→C: reduce the current coroutine count. The worker is gone.
+pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go_off(seat, worker, &[Arrow::ErrorHeard], Arrow::CountReduced)?;
+    s.seat(seat)?.heard = Heard::Error;
+    s.running -= 1;
+    s.workers.remove(&worker);
+    Ok(())
+}
+
+/// Arrow 17, C→W: recreate a worker coroutine only if the pool has not reached its maximum size.
+pub fn worker_recreated(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    require(s.seat(seat)?.heard == Heard::Error, "the creator has not just heard of an error")?;
+    pool::create(s, seat, worker)
+}

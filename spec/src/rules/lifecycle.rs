@@ -1,0 +1,103 @@
+//! Beside the arrows: how a pool begins and ends, how seats come and leave, and what others do to a task.
+
+use super::{Check, queue, require};
+use crate::state::{Drive, Seat, State, TaskState};
+use crate::{Cancel, PoolId, PoolState, SeatId, TaskId, WorkerState};
+
+/// A pool is built.
+pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
+    require(s.pool.is_none(), "a pool is built once")?;
+    require(min <= max, "min_size above max_size")?;
+    (s.pool, s.min, s.max) = (Some(pool), min, max);
+    Ok(())
+}
+
+/// A seat comes.
+pub fn seat_attached(s: &mut State, seat: SeatId) -> Check {
+    require(s.pool.is_some(), "there is no pool yet")?;
+    require(s.phase != PoolState::Stopped, "the pool is stopped")?;
+    require(!s.seats.contains_key(&seat), "this seat is attached already")?;
+    s.seats.insert(seat, Seat::default());
+    Ok(())
+}
+
+/// A seat leaves: its workers have returned or exited before, and what was queued on it goes to the injector.
+pub fn seat_left(s: &mut State, seat: SeatId) -> Check {
+    require(s.seat(seat)?.drive == Drive::Away, "the seat is being driven")?;
+    require(s.workers.values().all(|worker| worker.seat != Some(seat)), "workers are left on it")?;
+    if let Some(it) = s.seats.remove(&seat) {
+        s.injector.extend(it.deque);
+    }
+    Ok(())
+}
+
+/// The limits change. Workers above a new `max_size` stay; none is created until they are fewer.
+pub fn limits_changed(s: &mut State, min: u32, max: u32, _keep_alive: u64) -> Check {
+    require(min <= max, "min_size above max_size")?;
+    (s.min, s.max) = (min, max);
+    Ok(())
+}
+
+/// A cancel is answered. A queued task is withdrawn at once; a started one unwinds at its next suspension.
+pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
+    let it = s.task(task)?;
+    let decided = it.outcome.is_some() || it.abandoned;
+    let over = decided || matches!(it.state, TaskState::Withdrawn | TaskState::Finished(_));
+    match answer {
+        Cancel::AlreadyEnded => require(over, "the task has not ended"),
+        Cancel::Requested => {
+            require(it.started() && !decided, "the task does not run")?;
+            it.cancelled = true;
+            Ok(())
+        }
+        Cancel::NeverRuns => {
+            require(it.state == TaskState::Queued, "the task has started, or ended before")?;
+            it.cancelled = true;
+            queue::withdraw(s, task)
+        }
+    }
+}
+
+/// A task is given up: by a stop at its deadline, with its seat (which is not driven then), or after it swallowed one
+/// cancel too many.
+pub fn task_abandoned(s: &mut State, task: TaskId) -> Check {
+    let stopping = s.phase != PoolState::Running;
+    let it = s.task(task)?;
+    require(it.outcome.is_none() && !it.abandoned, "the task has ended, or was given up before")?;
+    require(it.state != TaskState::Withdrawn, "the task was cancelled before its start")?;
+    let (seat, reason, queued) = (it.seat, stopping || it.cancelled, it.state == TaskState::Queued);
+    let away = match seat {
+        Some(seat) => s.seat(seat)?.drive == Drive::Away,
+        None => false,
+    };
+    require(reason || away, "nothing gives this task up")?;
+    s.task(task)?.abandoned = true;
+    if queued { queue::withdraw(s, task) } else { Ok(()) }
+}
+
+/// Somebody calls `stop`, or drops the seat that owns the pool.
+pub fn stop_called(s: &mut State, _pool: PoolId) -> Check {
+    require(s.pool.is_some(), "there is no pool yet")?;
+    s.stop_called = true;
+    Ok(())
+}
+
+/// The pool leaves Running: every submission from now on is rejected.
+pub fn pool_stopping(s: &mut State, _pool: PoolId) -> Check {
+    require(s.stop_called, "nobody called stop")?;
+    require(s.phase == PoolState::Running, "the pool is stopping already")?;
+    s.phase = PoolState::Stopping;
+    Ok(())
+}
+
+/// The pool is stopped: every task has its outcome and no worker lives; those that idled go with this.
+pub fn pool_stopped(s: &mut State, _pool: PoolId) -> Check {
+    require(s.phase == PoolState::Stopping, "the pool is not stopping")?;
+    require(!s.outstanding(), "a task has no outcome yet")?;
+    let idle = s.workers.values().all(|worker| worker.state == WorkerState::Idle && worker.seat.is_none());
+    require(idle, "a worker lives")?;
+    s.phase = PoolState::Stopped;
+    s.running = 0;
+    s.workers.clear();
+    Ok(())
+}

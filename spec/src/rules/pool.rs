@@ -1,0 +1,70 @@
+//! The pool's arrows to and from its workers: it creates (4), resumes (5), grants an exit (23), and takes back (25).
+
+use super::{Check, require};
+use crate::state::{Drive, Heard, State, TaskState, Worker};
+use crate::{Arrow, SeatId, WorkerId, WorkerState};
+
+/// Arrow 4, P→W: create worker coroutines only if the pool has not reached its maximum size.
+pub fn worker_created(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.between_turns(seat)?;
+    create(s, seat, worker)
+}
+
+/// What arrows 4, 11 and 17 share: the reservation of one more worker. Exact: none is at hand that could poll instead.
+pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    let needed = s.tasks_wait() && !s.poller_at_hand(seat) || s.running < s.min;
+    require(s.running < s.max, "max_size workers live already")?;
+    require(!s.params.exact || needed, "min_size workers live, and no task waits for one more")?;
+    require(!s.workers.contains_key(&worker), "this worker lives already")?;
+    let it = s.seat(seat)?;
+    it.ready.push_back(worker);
+    (it.drive, it.heard) = (Drive::Driving, Heard::Nothing);
+    s.running += 1;
+    let new = Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 };
+    s.workers.insert(worker, new);
+    Ok(())
+}
+
+/// Arrow 5, P→W: schedule the worker coroutines: an idle one, or one of this seat's own. Exact: the first that is ready.
+pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.between_turns(seat)?;
+    let (exact, state, home) = (s.params.exact, s.worker(worker)?.state, s.worker(worker)?.seat);
+    let it = s.seat(seat)?;
+    if state == WorkerState::Idle {
+        require(home.is_none(), "another seat has this worker in hand")?;
+    } else {
+        require(state == WorkerState::Ready, "the worker is not ready")?;
+        require(home == Some(seat), "the worker belongs to another seat")?;
+        require(!exact || it.ready.front() == Some(&worker), "another worker was ready first")?;
+        it.ready.retain(|ready| *ready != worker);
+    }
+    (it.on, it.drive, it.heard) = (Some(worker), Drive::Driving, Heard::Nothing);
+    let it = s.worker(worker)?;
+    (it.state, it.seat, it.turn) = (WorkerState::Running, Some(seat), 0);
+    it.at = Some(if it.task.is_some() { Arrow::TaskStarted } else { Arrow::WorkerResumed });
+    if let Some(task) = it.task {
+        s.task(task)?.state = TaskState::Running;
+    }
+    Ok(())
+}
+
+/// Arrow 23, P→W: yes, there are more workers than `min_size` (than none, once the pool stops). The count is released
+/// with this answer.
+pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    require(s.running > s.floor(), "min_size workers live")?;
+    s.go_free(seat, worker, &[Arrow::SurplusAsked], Arrow::SurplusGranted)?;
+    s.running -= 1;
+    Ok(())
+}
+
+/// Arrow 25, W→P: return if timeout or schedule fail. The worker idles: a count and a stack that any seat may take.
+pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    use Arrow::{NextPoll, PollFailed, SurplusAsked, TaskExited, WorkerResumed};
+    s.take_resting(seat, worker)?;
+    require(s.worker(worker)?.task.is_none(), "the worker holds a task")?;
+    let free = [WorkerResumed, TaskExited, PollFailed, NextPoll, SurplusAsked];
+    s.go_off(seat, worker, &free, Arrow::WorkerReturned)?;
+    let it = s.worker(worker)?;
+    (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Between worker and task: poll (6), run (7), interrupt (8), exit (12), fail (13), nothing to poll (18); and the
+//! outcome, which each accepted task gets exactly once.
+
+use super::queue;
+use super::{Check, require};
+use crate::state::{Call, State, TaskState};
+use crate::{Arrow, Interruption, Outcome, SeatId, TaskId, WorkerId};
+
+/// Arrow 6, W→T: try poll a task.
+pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go(seat, worker, &[Arrow::WorkerResumed, Arrow::NextPoll], Arrow::TaskPolled)?;
+    let wrap = s.params.wrap;
+    let it = s.seat(seat)?;
+    it.polls = (it.polls + 1) % wrap;
+    Ok(())
+}
+
+/// Arrow 7, T→T: poll success, run the task. Which task is due, says [`queue::due`].
+pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
+    let in_reach = queue::in_reach(s, seat, task)?;
+    require(in_reach, "the task is in no queue that this seat may poll")?;
+    require(!s.params.exact || queue::due(s, seat).contains(&task), "another task was due")?;
+    s.go(seat, worker, &[Arrow::TaskPolled], Arrow::TaskStarted)?;
+    queue::take(s, task);
+    s.worker(worker)?.task = Some(task);
+    let it = s.task(task)?;
+    require(it.state == TaskState::Queued, "the task has started, or was withdrawn")?;
+    (it.state, it.seat, it.worker) = (TaskState::Running, Some(seat), Some(worker));
+    Ok(())
+}
+
+/// Arrow 8, T→W: the task is preempted, enters a system call, or suspends itself. Exact: a task that was cancelled is
+/// thrown at instead.
+pub fn task_interrupted(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, why: Interruption) -> Check {
+    let exact = s.params.exact;
+    leave(s, seat, worker, task, Arrow::TaskInterrupted)?;
+    let it = s.task(task)?;
+    require(!(exact && it.cancelled), "a cancelled task suspends instead of unwinding")?;
+    it.state = match why {
+        Interruption::Suspend | Interruption::Preempt => TaskState::Ready,
+        _ => TaskState::Waiting(why),
+    };
+    Ok(())
+}
+
+/// Arrow 12, T→W: the task exited normally.
+pub fn task_exited(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
+    leave(s, seat, worker, task, Arrow::TaskExited)?;
+    finish(s, worker, task, Outcome::Returned)
+}
+
+/// Arrow 13, T→W: the task exited abnormally.
+pub fn task_failed(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
+    leave(s, seat, worker, task, Arrow::TaskFailed)?;
+    finish(s, worker, task, Outcome::Panicked)
+}
+
+/// Beside the arrows: a started task was thrown at and has unwound, since it was cancelled or given up. On a seat that is
+/// not driven, it is one that was given up with its seat.
+pub fn task_unwound(s: &mut State, task: TaskId) -> Check {
+    let it = s.task(task)?;
+    require(it.cancelled || it.abandoned, "nobody asked it to unwind")?;
+    let (Some(seat), Some(worker), state, abandoned) = (it.seat, it.worker, it.state, it.abandoned) else {
+        return Err("the task is on no worker");
+    };
+    if state != TaskState::Running {
+        require(matches!(state, TaskState::Waiting(_) | TaskState::Ready), "the task is over")?;
+        require(abandoned && s.seat(seat)?.on.is_none(), "the task unwinds without the processor")?;
+        let it = s.seat(seat)?;
+        it.ready.retain(|ready| *ready != worker);
+        it.on = Some(worker);
+        s.worker(worker)?.at = Some(Arrow::TaskStarted);
+    }
+    s.go(seat, worker, &[Arrow::TaskStarted], Arrow::TaskExited)?;
+    finish(s, worker, task, Outcome::Cancelled)
+}
+
+/// Arrow 18, T→W: poll fail, increase count and yield to the next coroutine. Exact: nothing is there to poll.
+pub fn poll_failed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    require(!s.params.exact || queue::due(s, seat).is_empty(), "there is a task to poll")?;
+    s.go(seat, worker, &[Arrow::TaskPolled], Arrow::PollFailed)
+}
+
+/// Beside the arrows: the outcome is published. A task that was thrown at, swallowed it and returned, is cancelled.
+pub fn outcome_published(s: &mut State, task: TaskId, outcome: Outcome) -> Check {
+    let it = s.task(task)?;
+    require(it.outcome.is_none(), "the task has its outcome already")?;
+    let right = match outcome {
+        Outcome::Abandoned => it.abandoned,
+        Outcome::Returned | Outcome::Panicked => it.state == TaskState::Finished(outcome),
+        Outcome::Cancelled => match it.state {
+            TaskState::Withdrawn | TaskState::Finished(Outcome::Returned) => it.cancelled,
+            state => state == TaskState::Finished(Outcome::Cancelled),
+        },
+    };
+    require(right && (!it.abandoned || outcome == Outcome::Abandoned), "this is not how the task ended")?;
+    it.outcome = Some(outcome);
+    if let (TaskState::Finished(_), Some(worker)) = (it.state, it.worker) {
+        let_go(s, worker, task)?;
+    }
+    Ok(())
+}
+
+/// The task that runs on this worker gives it the processor back.
+fn leave(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, to: Arrow) -> Check {
+    require(s.worker(worker)?.task == Some(task), "the worker holds another task")?;
+    s.go(seat, worker, &[Arrow::TaskStarted], to)
+}
+
+/// The body is over. The worker holds the task until its outcome is published, if it was not before.
+fn finish(s: &mut State, worker: WorkerId, task: TaskId, outcome: Outcome) -> Check {
+    s.worker(worker)?.turn += 1;
+    let it = s.task(task)?;
+    (it.state, it.timer, it.call) = (TaskState::Finished(outcome), None, Call::None);
+    if it.outcome.is_some() { let_go(s, worker, task) } else { Ok(()) }
+}
+
+fn let_go(s: &mut State, worker: WorkerId, task: TaskId) -> Check {
+    s.worker(worker)?.task = None;
+    s.task(task)?.worker = None;
+    Ok(())
+}

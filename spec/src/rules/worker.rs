@@ -1,0 +1,61 @@
+//! The worker's own arrows: it is suspended (9), errs (14), polls on (20), runs out of time (21), asks (22), exits (24).
+
+use super::{Check, require};
+use crate::state::{State, TaskState};
+use crate::{Arrow, Interruption, SeatId, WorkerId, WorkerState};
+
+/// Arrow 9, W→W: the coroutine state changes to Suspend or Syscall. A delay has its timer by now.
+pub fn worker_suspended(s: &mut State, seat: SeatId, worker: WorkerId, state: WorkerState) -> Check {
+    s.go(seat, worker, &[Arrow::TaskInterrupted], Arrow::WorkerSuspended)?;
+    let task = s.worker(worker)?.task.and_then(|task| s.tasks.get(&task)).ok_or("the worker holds no task")?;
+    let timed = task.timer.is_some() || task.state != TaskState::Waiting(Interruption::Delay);
+    require(timed, "a delay without a timer")?;
+    let call = task.state == TaskState::Waiting(Interruption::Syscall);
+    require(state == WorkerState::Syscall || state == WorkerState::Suspend && !call, "the state is another one")?;
+    s.worker(worker)?.state = state;
+    Ok(())
+}
+
+/// Arrow 14, W→W: the coroutine state changes to Error, once its task has its outcome. A worker that a task given up will
+/// not leave goes the same way.
+pub fn worker_errored(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    if let Some(task) = s.worker(worker)?.task {
+        let it = s.task(task)?;
+        require(it.outcome.is_some(), "its task has no outcome yet")?;
+        it.worker = None;
+        s.worker(worker)?.task = None;
+        s.go(seat, worker, &[Arrow::TaskStarted], Arrow::TaskFailed)?;
+    }
+    s.go(seat, worker, &[Arrow::TaskFailed], Arrow::WorkerErrored)?;
+    s.worker(worker)?.state = WorkerState::Error;
+    Ok(())
+}
+
+/// Arrow 20, W→W: try poll the next task. Exact: its turn is not over yet.
+pub fn next_poll(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    let over = s.worker(worker)?.turn >= s.params.polls_per_turn;
+    require(!(s.params.exact && over), "its turn is over")?;
+    s.go_free(seat, worker, &[Arrow::TaskExited], Arrow::NextPoll)
+}
+
+/// Arrow 21, W→W: the schedule has exceeded the timeout time, or the worker its keep-alive: it idles, or holds no task.
+pub fn time_over(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    use Arrow::{NextPoll, PollFailed, TaskExited, WorkerResumed};
+    if s.worker(worker)?.at.is_none() {
+        s.between_turns(seat)?;
+        s.take_resting(seat, worker)?;
+    }
+    s.go_free(seat, worker, &[WorkerResumed, TaskExited, PollFailed, NextPoll], Arrow::TimeOver)
+}
+
+/// Arrow 22, W→P: has the coroutine pool exceeded the minimum pool size?
+pub fn surplus_asked(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go(seat, worker, &[Arrow::TimeOver], Arrow::SurplusAsked)
+}
+
+/// Arrow 24, W→W: exit.
+pub fn worker_exited(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    s.go_off(seat, worker, &[Arrow::SurplusGranted], Arrow::WorkerExited)?;
+    s.workers.remove(&worker);
+    Ok(())
+}

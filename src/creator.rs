@@ -1,0 +1,337 @@
+//! The coroutine creator: it makes workers where tasks wait, within `max_size`, and hears of each that suspends or
+//! fails (arrows 4, 9 to 11, 14 to 17, and the recycling of 21 to 25).
+//!
+//! Each unit of the limits' `running` is a live worker of some seat, or an idle one in the pool's list: it is reserved
+//! before the worker is made and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
+//! waits, or for `min_size` (S7); one that has a task is never asked to exit (S8), since it returns only between tasks.
+
+mod limits;
+
+use std::time::{Duration, Instant};
+
+use copool_spec::{Tell, WorkerId, WorkerState};
+use corosensei::CoroutineResult;
+
+pub(crate) use limits::{Limits, MOST, Refused};
+
+use crate::pool::Shared;
+use crate::schedule::Seat;
+use crate::stack::Stack;
+use crate::sync::Ordering;
+use crate::task::Task;
+use crate::worker::{Exit, Idle, Worker, Yield};
+
+/// For which arrow a worker is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Making {
+    /// Arrow 4.
+    Created,
+    /// Arrow 11.
+    Added,
+    /// Arrow 17.
+    Recreated,
+}
+
+/// What came of the wish for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obtained {
+    /// It is in the ready queue.
+    Got,
+    /// No task waits.
+    NoWork,
+    /// `max_size` is reached and none idles.
+    AtMax,
+    /// No stack could be had.
+    Exhausted,
+}
+
+impl Seat {
+    /// Gets a worker if a task waits for one.
+    pub(crate) fn obtain(&self) -> Obtained {
+        if self.work_waits() { self.make(Making::Created) } else { Obtained::NoWork }
+    }
+
+    /// Whether this seat has nobody who would poll next.
+    pub(crate) fn wants_poller(&self) -> bool {
+        self.pollers.get() == 0 && !self.leaving.get() && !self.retiring.get()
+    }
+
+    /// Takes an idle worker, or else makes one.
+    pub(crate) fn make(&self, making: Making) -> Obtained {
+        let shared = self.shared();
+        while let Some(idle) = shared.take_idle() {
+            let limits = shared.limits.load();
+            if limits.running > limits.max && shared.limits.release_surplus() {
+                // The maximum was lowered meanwhile.
+                self.say_exited(idle.id);
+                self.give_stack(idle.stack);
+                continue;
+            }
+            shared.state_changed(idle.id, WorkerState::Idle, WorkerState::Ready);
+            self.enroll(Worker::new(self, idle.id, idle.stack, None));
+            return Obtained::Got;
+        }
+        if !shared.limits.reserve() {
+            return Obtained::AtMax;
+        }
+        self.make_reserved(making)
+    }
+
+    /// Makes the worker for which a count was reserved.
+    fn make_reserved(&self, making: Making) -> Obtained {
+        let (shared, place) = (self.shared(), self.post.id);
+        let Some(stack) = self.take_stack(shared.fixed.stack_size) else {
+            shared.limits.release();
+            self.refused_stack();
+            return Obtained::Exhausted;
+        };
+        self.exhausted.set(false);
+        let id = shared.next_worker_id();
+        match making {
+            Making::Created => shared.worker_created(place, id),
+            Making::Added => shared.worker_added(place, id),
+            Making::Recreated => shared.worker_recreated(place, id),
+        }
+        self.enroll(Worker::new(self, id, stack, None));
+        Obtained::Got
+    }
+
+    fn refused_stack(&self) {
+        self.exhausted.set(true);
+        // Ordering: Relaxed; a figure to read.
+        self.shared().stacks_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Makes workers up to `min_size`.
+    pub(crate) fn create_minimum(&self) {
+        let shared = self.shared();
+        if shared.signals.read().is_closed() {
+            return;
+        }
+        while shared.limits.reserve_below_min() {
+            if self.make_reserved(Making::Created) != Obtained::Got {
+                break;
+            }
+        }
+    }
+
+    fn enroll(&self, worker: Worker) {
+        self.pollers.set(self.pollers.get() + 1);
+        self.ready.borrow_mut().push_back(worker);
+    }
+
+    /// Gives the processor to a worker, and does what it asks for when it comes back.
+    pub(crate) fn resume(&self, mut worker: Worker) {
+        let shared = self.shared();
+        shared.worker_resumed(self.post.id, worker.id);
+        shared.state_changed(worker.id, WorkerState::Ready, WorkerState::Running);
+        self.frame.set(worker.frame);
+        self.guard.set(worker.guard);
+        let result = worker.coroutine.resume(());
+        let frame = self.frame.replace(std::ptr::null());
+        match result {
+            CoroutineResult::Yield(Yield::Turn) => {
+                shared.state_changed(worker.id, WorkerState::Running, WorkerState::Ready);
+                worker.frame = std::ptr::null();
+                self.enroll(worker);
+            }
+            CoroutineResult::Yield(Yield::Ready) => {
+                let id = worker.id;
+                worker.frame = frame;
+                self.say_suspended(id, WorkerState::Suspend);
+                // Before it is queued again: tasks that have not started come before the rest of this one.
+                self.hear_suspension(id);
+                shared.state_changed(id, WorkerState::Suspend, WorkerState::Ready);
+                self.ready.borrow_mut().push_back(worker);
+            }
+            CoroutineResult::Yield(Yield::Wait { until, call }) => {
+                worker.frame = frame;
+                self.store(worker, until, call);
+            }
+            CoroutineResult::Yield(Yield::Leak) => {
+                worker.frame = frame;
+                self.leak(worker);
+            }
+            CoroutineResult::Return(exit) => self.returned(worker, exit),
+        }
+    }
+
+    /// Keeps a worker whose task waits.
+    fn store(&self, worker: Worker, until: Option<(Instant, crate::task::Generation)>, call: bool) {
+        let shared = self.shared();
+        // SAFETY: the coroutine has just yielded from within its frame, which stays on its stack until it is resumed.
+        let task = Task::clone(unsafe { &(*worker.frame).task });
+        let id = worker.id;
+        let slot = self.suspended.borrow_mut().insert(worker);
+        task.core().set_slot(slot);
+        if let Some((at, generation)) = until {
+            shared.timer_armed(self.post.id, task.core().id, shared.tick(at));
+            self.timers.borrow_mut().arm(at, task, generation);
+        }
+        self.say_suspended(id, if call { WorkerState::Syscall } else { WorkerState::Suspend });
+        self.hear_suspension(id);
+    }
+
+    fn say_suspended(&self, id: WorkerId, state: WorkerState) {
+        let shared = self.shared();
+        shared.worker_suspended(self.post.id, id, state);
+        shared.state_changed(id, WorkerState::Running, state);
+    }
+
+    /// Arrow 10: tasks that wait behind the suspended one get a worker.
+    #[inline]
+    fn hear_suspension(&self, id: WorkerId) {
+        self.shared().suspension_heard(self.post.id, id);
+        if self.wants_poller() && self.queue.is_near(self.shared()) {
+            self.add_worker();
+        }
+    }
+
+    #[cold]
+    fn add_worker(&self) {
+        let limits = self.shared().limits.load();
+        if (limits.running < limits.max || self.shared().has_idle()) && self.shared().size() > 0 {
+            self.make(Making::Added);
+        }
+    }
+
+    /// A worker's coroutine has returned.
+    fn returned(&self, worker: Worker, exit: Exit) {
+        let (shared, place, id) = (self.shared(), self.post.id, worker.id);
+        let stack = worker.coroutine.into_stack();
+        match exit {
+            Exit::PollFailed => self.idle(id, stack, shared.keep_alive()),
+            Exit::TimeOver => self.idle(id, stack, Duration::ZERO),
+            Exit::NeedsStack(task) => return self.enlarge(id, stack, task),
+            Exit::Errored => {
+                shared.worker_errored(place, id);
+                shared.state_changed(id, WorkerState::Running, WorkerState::Error);
+                shared.error_heard(place, id);
+                self.give_stack(stack);
+                shared.limits.release();
+                shared.count_reduced(place, id);
+                shared.state_changed(id, WorkerState::Error, WorkerState::Exited);
+                if self.wants_poller() && self.work_waits() {
+                    self.make(Making::Recreated);
+                }
+                shared.released();
+            }
+        }
+        self.exhausted.set(false);
+        self.requeue_held();
+    }
+
+    /// A worker without a task: it leaves if its time is over and it is surplus, and idles otherwise.
+    fn idle(&self, id: WorkerId, stack: Stack, keep_alive: Duration) {
+        let shared = self.shared();
+        if keep_alive.is_zero() && (self.retiring.get() || !self.queue.is_near(shared)) && self.leave_surplus(id) {
+            self.give_stack(stack);
+            shared.released();
+            return;
+        }
+        shared.worker_returned(self.post.id, id);
+        shared.state_changed(id, WorkerState::Running, WorkerState::Idle);
+        let since = if keep_alive.is_zero() { shared.start } else { shared.clock.now() };
+        shared.put_idle(Idle { id, stack, since, by: (self.post.id.0, self.drives.get()) });
+        shared.released();
+    }
+
+    /// Arrows 21 to 24: whether the worker's count was surplus, and is released now.
+    fn leave_surplus(&self, id: WorkerId) -> bool {
+        let (shared, place) = (self.shared(), self.post.id);
+        shared.time_over(place, id);
+        shared.surplus_asked(place, id);
+        let surplus = shared.limits.release_surplus();
+        if surplus {
+            shared.surplus_granted(place, id);
+            self.say_exited(id);
+        }
+        surplus
+    }
+
+    fn say_exited(&self, id: WorkerId) {
+        self.shared().worker_exited(self.post.id, id);
+        self.shared().state_changed(id, WorkerState::Idle, WorkerState::Exited);
+    }
+
+    /// Lets the workers go whose keep-alive is over, and says when the next one's is.
+    pub(crate) fn expire_idle(&self) -> Option<Instant> {
+        let shared = self.shared();
+        if !shared.has_idle() {
+            return None;
+        }
+        let now = shared.clock.now();
+        loop {
+            match shared.take_expired(now) {
+                Ok(idle) if self.leave_surplus(idle.id) => {
+                    self.give_stack(idle.stack);
+                    shared.released();
+                }
+                Ok(idle) => {
+                    shared.put_idle(idle);
+                    return None;
+                }
+                Err(until) => return until,
+            }
+        }
+    }
+
+    /// The worker goes on, on a stack that is large enough for the task it polled.
+    fn enlarge(&self, id: WorkerId, stack: Stack, task: Task) {
+        match self.take_stack(task.core().least_stack()) {
+            Some(larger) => {
+                self.give_stack(stack);
+                self.resume(Worker::new(self, id, larger, Some(task)));
+            }
+            None => {
+                self.refused_stack();
+                self.post.held.lock().push(task);
+                self.idle(id, stack, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Puts tasks back for which there was no stack.
+    pub(crate) fn requeue_held(&self) {
+        let held = std::mem::take(&mut *self.post.held.lock());
+        for task in held {
+            self.queue.push(task);
+        }
+    }
+
+    /// Gives up a task that cannot be got rid of, with its stack.
+    fn leak(&self, worker: Worker) {
+        let shared = self.shared();
+        // SAFETY: as in `store`; the coroutine is never resumed again, so the frame stays for ever.
+        let frame = unsafe { &*worker.frame };
+        shared.abandon_started(frame.task.core());
+        if let Some(key) = frame.roster.get() {
+            self.post.roster.leave(key);
+        } else {
+            self.post.roster.leave_new(|| true);
+        }
+        std::mem::forget(worker.coroutine);
+        // Ordering: Relaxed; a figure to read.
+        shared.stacks_leaked.fetch_add(1, Ordering::Relaxed);
+        shared.limits.release();
+        shared.count_reduced(self.post.id, worker.id);
+        shared.released();
+    }
+}
+
+impl Shared {
+    /// A worker's count was released or its stack idles: the last one of a closed pool stops it.
+    fn released(&self) {
+        if self.signals.read().is_closed() {
+            self.settle();
+        }
+    }
+
+    /// Lets an idle worker go in a pool that has stopped working.
+    pub(crate) fn retire(&self, idle: Idle) {
+        self.limits.release();
+        self.worker_exited(copool_spec::SeatId(idle.by.0), idle.id);
+        self.state_changed(idle.id, WorkerState::Idle, WorkerState::Exited);
+        self.stacks.give(idle.stack);
+    }
+}

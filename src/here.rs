@@ -1,0 +1,255 @@
+//! Where the calling code is: inside a task, on a plain thread, or in a listener.
+//!
+//! Four thread-locals say so. `SEAT` is the innermost seat that is being driven on this thread, `SEATS` the list of all
+//! seats that live here, `QUIET` whether a listener runs, and `IDENTITY` the task for which a helper thread runs a
+//! system call. Each is changed by a guard that puts the former value back, on panics and cancels too. Started
+//! coroutines never change threads, so a thread-local read before a suspension is still right after it.
+//!
+//! A sentinel aborts the process, with a message, if a thread ends while coroutines of a forgotten seat are suspended
+//! on it: they may hold references to the thread's own values. Tested in `tests/misuse.rs`.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+
+use crate::pool::Shared;
+use crate::schedule::Seat;
+use crate::sync::local;
+use crate::task::{Frame, Task};
+
+local! { static SEAT: Cell<*const Seat> = Cell::new(ptr::null()) }
+local! { static SEATS: Cell<*const Seat> = Cell::new(ptr::null()) }
+local! { static QUIET: Cell<bool> = Cell::new(false) }
+local! { static IDENTITY: Cell<*const Task> = Cell::new(ptr::null()) }
+local! { static SENTINEL: Sentinel = Sentinel }
+
+/// Where the caller is.
+#[derive(Clone, Copy)]
+pub(crate) enum Here<'a> {
+    /// In a task, on its coroutine.
+    Task(&'a Seat, &'a Frame),
+    /// On a plain thread, or in the thread-local destructors of one.
+    Plain,
+    /// In a listener: nothing may block or suspend.
+    Quiet,
+}
+
+/// Finds out where the caller is and tells `f`.
+#[inline]
+pub(crate) fn here<R>(f: impl FnOnce(Here<'_>) -> R) -> R {
+    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
+    if seat.is_null() {
+        return if is_quiet() { f(Here::Quiet) } else { f(Here::Plain) };
+    }
+    // SAFETY: a seat is in SEAT only while it is being driven (`Driving`), and the drive keeps it alive.
+    let seat = unsafe { &*seat };
+    let frame = seat.frame.get();
+    if frame.is_null() {
+        return f(Here::Plain);
+    }
+    // SAFETY: a seat's frame is set while its coroutine runs, and lives on that coroutine's stack. The caller is on that
+    // stack, above the frame, so the frame outlives this call, however often the coroutine is suspended in it.
+    f(Here::Task(seat, unsafe { &*frame }))
+}
+
+fn is_quiet() -> bool {
+    QUIET.try_with(Cell::get).unwrap_or(true)
+}
+
+/// Whether a drive may begin here, or a thread block.
+pub(crate) fn may_block() -> bool {
+    !is_quiet()
+}
+
+/// Hands the seat that is innermost here to `f`, in a task or not.
+#[inline]
+pub(crate) fn innermost<R>(f: impl FnOnce(Option<&Seat>) -> R) -> R {
+    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `here`: null, or a seat that is being driven.
+    f(unsafe { seat.as_ref() })
+}
+
+/// Hands this thread's seat of the pool to `f`, driven or not, if it has one.
+#[inline]
+pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -> R {
+    let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: the list holds the seats of this thread that have not left; each is alive until it leaves, and only this
+    // thread changes the list.
+    while let Some(own) = unsafe { seat.as_ref() } {
+        if ptr::eq(&*own.post.shared, shared) {
+            return f(Some(own));
+        }
+        seat = own.next.get();
+    }
+    f(None)
+}
+
+/// Puts a seat on the thread's list. `false` if the thread is past its thread-locals.
+pub(crate) fn enlist(seat: &Seat) -> bool {
+    SEATS.try_with(|seats| seat.next.set(seats.replace(seat))).is_ok()
+}
+
+/// Takes a seat off the thread's list.
+pub(crate) fn delist(seat: &Seat) {
+    let forgotten = SEATS.try_with(|seats| {
+        let mut link = seats;
+        loop {
+            let at = link.get();
+            if ptr::eq(at, seat) {
+                link.set(seat.next.get());
+                break;
+            }
+            // SAFETY: as in `own_seat`.
+            let Some(other) = (unsafe { at.as_ref() }) else { break };
+            link = &other.next;
+        }
+    });
+    // Past the thread-locals there is no list any more.
+    let _ = forgotten;
+}
+
+/// Makes a seat the innermost one until dropped.
+pub(crate) struct Driving<'a> {
+    seat: &'a Seat,
+    outer: *const Seat,
+}
+
+impl<'a> Driving<'a> {
+    pub(crate) fn enter(seat: &'a Seat) -> Self {
+        seat.driving.set(true);
+        // Past the thread-locals no sentinel is needed: the thread's values are gone already.
+        let _ = SENTINEL.try_with(|_| ());
+        let outer = SEAT.try_with(|current| current.replace(seat)).unwrap_or(ptr::null());
+        Self { seat, outer }
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        let _ = SEAT.try_with(|current| current.set(self.outer));
+        self.seat.frame.set(ptr::null());
+        self.seat.driving.set(false);
+    }
+}
+
+/// Hides the current task and refuses blocking, until dropped.
+pub(crate) struct Quiet {
+    seat: *const Seat,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Quiet {
+    /// `None` if a listener runs already.
+    pub(crate) fn enter() -> Option<Self> {
+        if is_quiet() {
+            return None;
+        }
+        let _ = QUIET.try_with(|quiet| quiet.set(true));
+        let seat = SEAT.try_with(|current| current.replace(ptr::null())).unwrap_or(ptr::null());
+        Some(Self { seat, not_send: PhantomData })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = SEAT.try_with(|current| current.set(self.seat));
+        let _ = QUIET.try_with(|quiet| quiet.set(false));
+    }
+}
+
+/// Gives the thread the identity of a task while it runs a system call for it; hides the seat that runs it.
+pub(crate) fn with_identity<R>(task: &Task, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Task, *const Seat);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = IDENTITY.try_with(|identity| identity.set(self.0));
+            let _ = SEAT.try_with(|seat| seat.set(self.1));
+        }
+    }
+    let outer = IDENTITY.try_with(|identity| identity.replace(task)).unwrap_or(ptr::null());
+    let seat = SEAT.try_with(|seat| seat.replace(ptr::null())).unwrap_or(ptr::null());
+    let _restore = Restore(outer, seat);
+    f()
+}
+
+/// Writes to whom the address of a fault belongs, if it is in the guard of the stack that runs here.
+///
+/// Called from a signal handler: it reads thread-locals without destructors, takes no lock and allocates nothing.
+pub(crate) fn describe_fault(fault: usize, write: &mut dyn FnMut(&[u8])) -> bool {
+    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `here`. The handler runs on this thread, so the seat does not change under it.
+    let Some(seat) = (unsafe { seat.as_ref() }) else { return false };
+    let (start, end) = seat.guard.get();
+    if !(start..end).contains(&fault) {
+        return false;
+    }
+    let shared = seat.shared();
+    write(b"copool: stack overflow in pool ");
+    write_number(shared.id.0, write);
+    write_name(shared.fixed.name.as_deref(), write);
+    // SAFETY: as in `here`; null between tasks.
+    if let Some(frame) = unsafe { seat.frame.get().as_ref() } {
+        let core = frame.task.core();
+        write(b", task ");
+        write_number(core.id.0, write);
+        write_name(core.name(), write);
+    }
+    write(b": give it a larger stack (Builder::stack_size, TaskBuilder::stack_size)\n");
+    true
+}
+
+fn write_name(name: Option<&str>, write: &mut dyn FnMut(&[u8])) {
+    if let Some(name) = name {
+        write(b" (");
+        write(name.as_bytes());
+        write(b")");
+    }
+}
+
+fn write_number(mut number: u64, write: &mut dyn FnMut(&[u8])) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    write(&digits[at..]);
+}
+
+/// The task that the caller is, or works for.
+pub(crate) fn current() -> Option<Task> {
+    here(|here| match here {
+        Here::Task(_, frame) => Some(frame.task.clone()),
+        Here::Quiet => None,
+        Here::Plain => {
+            let identity = IDENTITY.try_with(Cell::get).unwrap_or(ptr::null());
+            // SAFETY: null, or set by `with_identity` to a reference that outlives the guard which unsets it.
+            unsafe { identity.as_ref() }.cloned()
+        }
+    })
+}
+
+struct Sentinel;
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+        // SAFETY: as in `own_seat`. A seat that is still on the list was forgotten, so it is alive for ever.
+        while let Some(own) = unsafe { seat.as_ref() } {
+            let left = own.suspended.borrow().len();
+            if left > 0 {
+                eprintln!(
+                    "copool: a thread ends while {left} coroutines of pool {} are suspended on it; they may refer to its \
+                     thread-locals. Drop the pool (or the attached seat) before its thread ends.",
+                    own.post.shared.describe(),
+                );
+                std::process::abort();
+            }
+            seat = own.next.get();
+        }
+    }
+}

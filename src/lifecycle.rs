@@ -1,0 +1,273 @@
+//! The life of a pool: Running → Stopping → Stopped, and the ways a task is given up.
+//!
+//! **Closing.** A submission counts itself as accepted, executes the light fence, and reads the signals; `stop` sets
+//! `CLOSED`, executes the heavy fence, and reads the counts. So either the submission sees `CLOSED`, takes its count
+//! back and is rejected, or `stop` sees the count and waits for the task.
+//!
+//! **Abandoning.** At its deadline a stop sets `ABANDON`, executes the heavy fence, and ends every unfinished task by its
+//! task word: those in queues (the closures are buried later, by a seat), those that are suspended, those that run. A
+//! submission that came in between abandons its task itself when it reads the signals after its push; so does a worker
+//! after its start ([`Roster`](crate::pool::Roster)).
+//!
+//! **Stopped** is set once, by whoever first finds a closed pool without unfinished tasks and without workers (S3).
+
+mod leave;
+mod signals;
+
+use std::time::{Duration, Instant};
+
+use copool_spec::{Cancel, Interruption, Outcome, PoolState, Tell};
+
+pub(crate) use signals::Signals;
+
+use crate::here::{Here, here, may_block, own_seat};
+use crate::pool::{Count, Parker, Shared};
+use crate::schedule::{Goal, Seat};
+use crate::sync::{Arc, Ordering, heavy_fence, now, panicking};
+use crate::task::{self, Abandon, CancelWord, Core, Finish, Frame, Task, Wait, Waiter};
+
+/// What a [`stop`](crate::PoolHandle::stop) did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StopReport {
+    /// The pool's state when `stop` came back: Stopped, or Stopping while workers are still on their way out.
+    pub state: PoolState,
+    /// How many tasks this call abandoned at its deadline.
+    pub abandoned: usize,
+    /// How many workers are still on their way out: their tasks unwind when their seats are next driven or dropped.
+    pub leaving: usize,
+}
+
+/// How a `stop` can wait where it was called.
+enum Waits {
+    InTask,
+    ByDriving,
+    ByBlocking,
+    Not,
+}
+
+impl Shared {
+    /// Closes the pool, waits until it is quiet or `grace` is over, and abandons what is left.
+    pub(crate) fn stop(self: &Arc<Self>, grace: Duration) -> StopReport {
+        self.stop_called(self.id);
+        self.close();
+        let (until, waits) = here(|here| match here {
+            Here::Task(seat, frame) if Arc::ptr_eq(&seat.post.shared, self) && !frame.is_unwinding(seat) => {
+                let until = self.clock.now().checked_add(grace);
+                (until, Waits::InTask)
+            }
+            Here::Quiet => (None, Waits::Not),
+            _ => own_seat(self, |seat| match seat {
+                Some(seat) if !seat.driving.get() && !panicking() => {
+                    (self.clock.now().checked_add(grace), Waits::ByDriving)
+                }
+                // The seat is driven further down this stack: blocking would keep it from finishing anything.
+                Some(_) => (None, Waits::Not),
+                None if may_block() => (now().checked_add(grace), Waits::ByBlocking),
+                None => (None, Waits::Not),
+            }),
+        });
+        let abandoned = match waits {
+            Waits::InTask => here(|here| match here {
+                Here::Task(seat, frame) => self.stop_in_task(seat, frame, until),
+                Here::Plain | Here::Quiet => 0,
+            }),
+            Waits::ByDriving => {
+                // However the drive ends, what is unfinished then is abandoned: a drive that only waits for a virtual
+                // clock, or is stalled, cannot get further while this call lasts.
+                let _end = own_seat(self, |seat| seat.map(|seat| seat.drive(Goal::Drained, until)));
+                self.abandon_rest()
+            }
+            Waits::ByBlocking => {
+                self.block_until_quiet(until);
+                self.abandon_rest()
+            }
+            Waits::Not => self.abandon_rest(),
+        };
+        self.settle();
+        StopReport { state: self.state(), abandoned, leaving: self.limits.load().running as usize }
+    }
+
+    /// Running → Stopping.
+    fn close(&self) {
+        if self.signals.close() {
+            self.pool_stopping(self.id);
+        }
+        heavy_fence();
+        self.wake_all();
+    }
+
+    fn block_until_quiet(&self, until: Option<Instant>) {
+        let parker = Arc::new(Parker::new());
+        loop {
+            self.watch(Waiter::Thread(Arc::clone(&parker)));
+            let goes_on = !self.is_quiet() && parker.park(until);
+            self.unwatch(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
+            if !goes_on {
+                break;
+            }
+        }
+    }
+
+    fn stop_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) -> usize {
+        struct InStop<'a>(&'a Shared, &'a Core);
+        impl Drop for InStop<'_> {
+            fn drop(&mut self) {
+                self.1.word.spare(false);
+                // Ordering: AcqRel; see `completed`.
+                self.0.in_stop.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        frame.point(seat);
+        let core = frame.task.core();
+        core.word.spare(true);
+        // Ordering: AcqRel; see `completed`.
+        self.in_stop.fetch_add(1, Ordering::AcqRel);
+        let in_stop = InStop(self, core);
+        // This task does not count any more: another stop may be at its end by that.
+        self.completed();
+        while !self.is_quiet() && until.is_none_or(|until| until > self.clock.now()) {
+            let id = core.id;
+            let watched = Unwatch(self, id);
+            frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
+                self.watch(Waiter::Task(Arc::clone(&frame.task), generation));
+                !self.is_quiet()
+            });
+            drop(watched);
+        }
+        let abandoned = self.abandon_rest();
+        drop(in_stop);
+        abandoned
+    }
+
+    /// The deadline has passed: abandons everything but tasks in `stop`. Says how many.
+    fn abandon_rest(&self) -> usize {
+        if self.is_quiet() {
+            return 0;
+        }
+        self.signals.abandon();
+        heavy_fence();
+        self.sweep()
+    }
+
+    /// The owner is being dropped: nothing is accepted, and nothing spared.
+    pub(crate) fn abandon_all(&self) -> usize {
+        if !self.signals.read().is_closed() {
+            self.stop_called(self.id);
+            self.close();
+        }
+        self.signals.drop_all();
+        heavy_fence();
+        self.sweep()
+    }
+
+    /// Ends every unfinished task. `ABANDON` is set and fenced.
+    fn sweep(&self) -> usize {
+        let sparing = !self.signals.read().is_dropped();
+        let queued = self.drain_queues();
+        let mut abandoned = queued.into_iter().filter(|task| self.abandon_queued(task)).count();
+        for post in self.posts() {
+            let mut newcomer = None;
+            let started = post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing));
+            if let Some((id, waiters)) = newcomer {
+                self.say_abandoned(id);
+                task::wake_all(waiters);
+                abandoned += 1;
+            }
+            for task in started {
+                if let Abandon::Started { waiters } = task.core().word.abandon(sparing) {
+                    self.say_abandoned(task.core().id);
+                    if waiters {
+                        task.core().wake_waiters();
+                    }
+                    task::interrupt(&task);
+                    abandoned += 1;
+                }
+            }
+        }
+        self.completed();
+        self.wake_all();
+        abandoned
+    }
+
+    /// Abandons a task that was taken from a queue, and keeps its closure for a burial.
+    pub(crate) fn abandon_queued(&self, task: &Task) -> bool {
+        let Abandon::Queued { waiters } = task.core().word.abandon(false) else { return false };
+        self.outside.add_shared(Count::Dequeued);
+        self.say_abandoned(task.core().id);
+        self.remains.lock().push(Task::clone(task));
+        if waiters {
+            task.core().wake_waiters();
+        }
+        true
+    }
+
+    /// Abandons a task that runs, for its own seat.
+    pub(crate) fn abandon_started(&self, core: &Core) {
+        let sparing = !self.signals.read().is_dropped();
+        if let Abandon::Started { waiters } = core.word.abandon_started(sparing) {
+            // It runs, so it does not wait, and nobody is to be told.
+            let waits = core.wait.interrupt();
+            debug_assert!(!waits, "a task that runs does not wait");
+            self.say_abandoned(core.id);
+            if waiters {
+                core.wake_waiters();
+            }
+            self.completed();
+        }
+    }
+
+    fn say_abandoned(&self, id: copool_spec::TaskId) {
+        self.outside.add_shared(Count::Ended);
+        self.task_abandoned(id);
+        self.outcome_published(id, Outcome::Abandoned);
+    }
+
+    /// Cancels a task of this pool.
+    pub(crate) fn cancel(&self, task: &Task) -> Cancel {
+        let core = task.core();
+        let answer = core.word.cancel();
+        let said = match answer {
+            CancelWord::Claimed | CancelWord::NeverRuns => Cancel::NeverRuns,
+            CancelWord::Requested => Cancel::Requested,
+            CancelWord::AlreadyEnded => Cancel::AlreadyEnded,
+        };
+        if answer == CancelWord::Claimed {
+            self.outside.add_shared(Count::Dequeued);
+        }
+        self.cancel_requested(core.id, said);
+        match answer {
+            CancelWord::Requested => task::interrupt(task),
+            CancelWord::Claimed => {
+                // SAFETY: this call has claimed the task.
+                unsafe { task.drop_body() };
+                let published = core.word.publish(Outcome::Cancelled);
+                self.outside.add_shared(Count::Ended);
+                self.outcome_published(core.id, Outcome::Cancelled);
+                if published == (Finish::Published { waiters: true }) {
+                    core.wake_waiters();
+                }
+                self.completed();
+            }
+            CancelWord::NeverRuns | CancelWord::AlreadyEnded => {}
+        }
+        said
+    }
+}
+
+/// Takes a task off the list of those who wait for quiet, however its wait ends.
+struct Unwatch<'a>(&'a Shared, copool_spec::TaskId);
+
+impl Drop for Unwatch<'_> {
+    fn drop(&mut self) {
+        self.0.unwatch(|waiter| matches!(waiter, Waiter::Task(task, _) if task.core().id == self.1));
+    }
+}
+
+/// Abandons the task that runs on another seat. Under the roster's lock, so whoever waits for it is told later.
+fn abandon_newcomer(core: &Core, sparing: bool) -> Option<(copool_spec::TaskId, Vec<Waiter>)> {
+    let Abandon::Started { .. } = core.word.abandon_started(sparing) else { return None };
+    let waits = core.wait.interrupt();
+    debug_assert!(!waits, "a task that has never suspended does not wait");
+    Some((core.id, core.take_waiters()))
+}

@@ -1,0 +1,91 @@
+//! How a seat leaves its pool.
+//!
+//! What is suspended on it unwinds, each task on its own coroutine, and is abandoned; system calls in flight are
+//! waited for, since they borrow from their tasks' stacks. What is queued goes to the injector, or, in a pool that has
+//! given everything up, is buried here. It may happen while the thread is panicking.
+
+use copool_spec::Tell;
+
+use crate::here::{self, Driving};
+use crate::schedule::Seat;
+use crate::sync::panicking;
+use crate::task::{self, Task};
+
+impl Seat {
+    /// Leaves. The seat has no worker, no queue and no place in the pool afterwards.
+    pub(crate) fn leave(&self) {
+        let shared = &self.post.shared;
+        {
+            let _driving = Driving::enter(self);
+            self.leaving.set(true);
+            self.outer_panic.set(panicking());
+            self.unwind_all();
+            self.hand_back();
+        }
+        self.give_up_stacks();
+        self.timers.borrow_mut().clear();
+        shared.unregister(&self.post);
+        here::delist(self);
+        shared.seat_left(self.post.id);
+        shared.pass_on();
+    }
+
+    fn unwind_all(&self) {
+        loop {
+            self.look();
+            let waiting: Vec<Task> = {
+                let suspended = self.suspended.borrow();
+                // SAFETY: a stored worker's coroutine is suspended inside its frame, which stays until it is resumed.
+                suspended.iter().map(|(_, worker)| Task::clone(unsafe { &(*worker.frame).task })).collect()
+            };
+            for task in &waiting {
+                task::interrupt(task);
+            }
+            self.look();
+            let ready = std::mem::take(&mut *self.ready.borrow_mut());
+            if ready.is_empty() {
+                if self.suspended.borrow().is_empty() {
+                    return;
+                }
+                self.await_note();
+            }
+            for worker in ready {
+                self.resume(worker);
+            }
+        }
+    }
+
+    /// Waits for a system call in flight.
+    fn await_note(&self) {
+        self.post.announce();
+        if !self.has_news() {
+            self.post.sleep(None);
+        }
+        self.post.rise();
+    }
+
+    fn hand_back(&self) {
+        let shared = self.shared();
+        self.requeue_held();
+        loop {
+            let tasks = self.queue.drain();
+            if tasks.is_empty() {
+                break;
+            }
+            for task in tasks {
+                if shared.signals.read().is_abandoning() {
+                    shared.abandon_queued(&task);
+                } else {
+                    shared.inject(task);
+                }
+            }
+            // A destructor may submit more.
+            if shared.signals.read().is_abandoning() {
+                self.bury();
+            }
+        }
+        if shared.signals.read().is_abandoning() {
+            self.bury();
+        }
+    }
+}

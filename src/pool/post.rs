@@ -1,0 +1,206 @@
+//! The half of a seat that other threads see.
+//!
+//! A seat goes to sleep in four steps: it announces it (`announce`), executes the heavy fence, looks again at every
+//! source of work, and only then parks. Whoever brings work pushes it first, executes the light fence, and then reads
+//! whether anybody sleeps. One of the two sees the other (L2); `tests/checked_sleep.rs` breaks each step under loom.
+
+use std::time::Instant;
+
+use copool_spec::SeatId;
+
+use super::tally::Tally;
+use super::{Parker, Shared};
+use crate::sync::deque::Stealer;
+use crate::sync::{Arc, AtomicBool, AtomicPtr, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
+use crate::task::{Core, Task};
+
+/// The shared half of a seat.
+pub(crate) struct Post {
+    pub(crate) id: SeatId,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stealer: Stealer<Task>,
+    pub(crate) tally: CachePadded<Tally>,
+    pub(crate) roster: Roster,
+    /// Tasks taken from a queue for which no stack could be had yet.
+    pub(crate) held: Mutex<Vec<Task>>,
+    mail: Mail,
+    parker: Parker,
+    /// Announced, and not yet woken.
+    sleeping: AtomicBool,
+}
+
+impl Post {
+    pub(crate) fn new(id: SeatId, shared: Arc<Shared>, stealer: Stealer<Task>) -> Self {
+        Self {
+            id,
+            shared,
+            stealer,
+            tally: CachePadded::new(Tally::new()),
+            roster: Roster::new(),
+            held: Mutex::new(Vec::new()),
+            mail: Mail::new(),
+            parker: Parker::new(),
+            sleeping: AtomicBool::new(false),
+        }
+    }
+
+    /// Sends the note that this task's wait is over.
+    pub(crate) fn send(&self, task: Task) {
+        self.mail.push(task);
+        light_fence();
+        self.wake();
+    }
+
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.is_there()
+    }
+
+    pub(crate) fn take_mail(&self) -> Vec<Task> {
+        self.mail.take()
+    }
+
+    /// Has the seat look again at everything, whether it sleeps now or is about to.
+    pub(crate) fn ring(&self) {
+        light_fence();
+        self.wake();
+    }
+
+    /// Says that the seat is about to sleep. It looks again after this.
+    pub(crate) fn announce(&self) {
+        // Ordering: Relaxed; the fence below orders it before the look again, and pairs with the light fence of whoever
+        // brings work and then reads it.
+        self.sleeping.swap(true, Ordering::Relaxed);
+        self.shared.signals.add_sleeper();
+        heavy_fence();
+    }
+
+    /// Sleeps until woken, or until `deadline`. Announced before.
+    pub(crate) fn sleep(&self, deadline: Option<Instant>) {
+        self.parker.park(deadline);
+    }
+
+    /// Takes the announcement back, if no waker has.
+    pub(crate) fn rise(&self) {
+        // Ordering: AcqRel; of the seat and its wakers one takes the announcement back, and follows what the other did.
+        if self.sleeping.swap(false, Ordering::AcqRel) {
+            self.shared.signals.remove_sleeper();
+        }
+    }
+
+    /// Wakes the seat if it has announced that it sleeps; `false` if it has not. The caller has a fence before.
+    pub(crate) fn wake(&self) -> bool {
+        // Ordering: Relaxed; the caller's fence orders its push before this. If it reads false, the seat's look again
+        // comes after the push.
+        if !self.sleeping.load(Ordering::Relaxed) {
+            return false;
+        }
+        // Ordering: AcqRel, as in `rise`.
+        if !self.sleeping.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        self.shared.signals.remove_sleeper();
+        self.parker.unpark();
+        true
+    }
+}
+
+/// Notes from other threads.
+struct Mail {
+    notes: Mutex<Vec<Task>>,
+    there: AtomicBool,
+}
+
+impl Mail {
+    fn new() -> Self {
+        Self { notes: Mutex::new(Vec::new()), there: AtomicBool::new(false) }
+    }
+
+    fn push(&self, task: Task) {
+        let mut notes = self.notes.lock();
+        notes.push(task);
+        // Ordering: Relaxed; the lock is held. A seat that misses it now finds it in its look again, after the fences.
+        self.there.swap(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn is_there(&self) -> bool {
+        // Ordering: Relaxed, see `push`.
+        self.there.load(Ordering::Relaxed)
+    }
+
+    fn take(&self) -> Vec<Task> {
+        let mut notes = self.notes.lock();
+        // Ordering: Relaxed; the lock is held.
+        self.there.swap(false, Ordering::Relaxed);
+        std::mem::take(&mut *notes)
+    }
+}
+
+/// All started and unfinished tasks of a seat, for a stop that has to abandon them from another thread.
+///
+/// A task that has suspended once is in the list. The one that runs and never has suspended is only a pointer, so that
+/// a task that never suspends costs two plain stores. The handshake with a stop that sets `ABANDON`, executes the heavy
+/// fence, and then sweeps:
+///
+/// 1. The runner stores the pointer, wins `start`, executes a light fence and reads the signals. Either it sees `ABANDON`
+///    and abandons the task itself, or the sweep sees the pointer and the started task.
+/// 2. The runner clears the pointer, executes a light fence and reads the signals before it lets go of the cell. Either it
+///    sees `ABANDON` and first passes through the lock, under which alone a sweep uses the pointer, or the sweep sees the
+///    cleared pointer.
+pub(crate) struct Roster {
+    newcomer: AtomicPtr<Core>,
+    suspended: Mutex<slab::Slab<Task>>,
+}
+
+impl Roster {
+    fn new() -> Self {
+        Self { newcomer: AtomicPtr::new(std::ptr::null_mut()), suspended: Mutex::new(slab::Slab::new()) }
+    }
+
+    /// A task is about to start.
+    #[inline]
+    pub(crate) fn enter(&self, core: &Core) {
+        // Ordering: Release, so that who reads the pointer sees the cell.
+        self.newcomer.store(std::ptr::from_ref(core).cast_mut(), Ordering::Release);
+    }
+
+    /// The newcomer suspends for the first time. The answer is for `leave`.
+    pub(crate) fn stay(&self, task: &Task) -> usize {
+        let mut suspended = self.suspended.lock();
+        let key = suspended.insert(Task::clone(task));
+        // Ordering: Relaxed; the lock is held.
+        self.newcomer.store(std::ptr::null_mut(), Ordering::Relaxed);
+        key
+    }
+
+    /// The newcomer has ended without ever suspending; its cell may go after this. `abandoning` reads the signals.
+    #[inline]
+    pub(crate) fn leave_new(&self, abandoning: impl FnOnce() -> bool) {
+        // Ordering: Relaxed; the fence orders it before the reading of the signals.
+        self.newcomer.store(std::ptr::null_mut(), Ordering::Relaxed);
+        light_fence();
+        if abandoning() {
+            drop(self.suspended.lock());
+        }
+    }
+
+    /// A task that had suspended has ended.
+    pub(crate) fn leave(&self, key: usize) {
+        let task = self.suspended.lock().try_remove(key);
+        debug_assert!(task.is_some(), "a task leaves the roster once");
+    }
+
+    /// Hands the newcomer, if there is one, and all others to the caller. `ABANDON` is set and fenced.
+    pub(crate) fn sweep(&self, mut newcomer: impl FnMut(&Core)) -> Vec<Task> {
+        let suspended = self.suspended.lock();
+        // Ordering: Acquire pairs with the Release in `enter`.
+        let core = self.newcomer.load(Ordering::Acquire);
+        // SAFETY: null, or the cell of a task whose runner holds a reference; it has to pass through the lock that is
+        // held here before it lets go of it, as the type's text says.
+        if let Some(core) = unsafe { core.as_ref() } {
+            newcomer(core);
+        }
+        suspended.iter().map(|(_, task)| Task::clone(task)).collect()
+    }
+}

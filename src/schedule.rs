@@ -1,0 +1,311 @@
+//! The schedule thread's side: a drive of a seat, from arrow 1 to arrow 27.
+//!
+//! One loop serves all drives; they differ only in their [`Goal`]. A round of it looks at what can make a task ready,
+//! sees whether the goal is reached or the time over, and resumes the first ready worker. With no worker ready and tasks
+//! queued it takes an idle worker or has the creator make one. With nothing to run it ends, or blocks until something
+//! comes ([`Post`](crate::pool::Post) has the protocol).
+//!
+//! Invariants: a drive leaves no poller behind (the ready workers of a seat that is not driven all have a task), and if
+//! it ends while tasks wait, it wakes another sleeper for them.
+
+mod seat;
+mod timers;
+
+use std::time::Instant;
+
+use copool_spec::{DriveEnd, Tell};
+
+pub(crate) use seat::{Between, Seat};
+
+use crate::creator::{Making, Obtained};
+use crate::error::DriveError;
+use crate::here::{self, Driving};
+use crate::sync::{panicking, thread};
+use crate::task::{Task, Waiter};
+
+/// What a drive is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal<'a> {
+    /// What can run now.
+    Ready,
+    /// Every accepted task has its outcome.
+    Drained,
+    /// This task has its outcome.
+    Ended(&'a Task),
+    /// The pool is stopped. `patient`: blocks on a virtual clock too, as background threads do.
+    Stopped {
+        /// Whether it blocks on a virtual clock.
+        patient: bool,
+    },
+}
+
+/// Every so many turns a seat with ready workers looks for work everywhere, not only at home.
+const LOOK_FAR_EVERY: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 3 } else { 61 };
+
+impl Seat {
+    /// Drives the seat until the goal is reached, nothing more can be done, or `deadline`.
+    pub(crate) fn drive(&self, goal: Goal<'_>, deadline: Option<Instant>) -> Result<DriveEnd<Instant>, DriveError> {
+        let (shared, place) = (self.shared(), self.post.id);
+        if self.driving.get() || !here::may_block() {
+            return Err(DriveError::Nested);
+        }
+        if panicking() {
+            return Err(DriveError::Unwinding);
+        }
+        shared.schedule_called(place);
+        if shared.signals.read().is_stopped() && self.workers() == 0 {
+            self.bury();
+            shared.schedule_refused(place);
+            return Err(DriveError::Stopped);
+        }
+        crate::stack::overflow::prepare_thread();
+        let guard = Driving::enter(self);
+        self.deadline.set(deadline);
+        self.drives.set(self.drives.get() + 1);
+        let end = self.rounds(goal);
+        self.retire_pollers();
+        self.requeue_held();
+        self.deadline.set(None);
+        drop(guard);
+        shared.pass_on();
+        if let Ok(end) = end {
+            shared.schedule_ended(place, self.in_ticks(end));
+        }
+        shared.thread_resumed(place);
+        end
+    }
+
+    fn in_ticks(&self, end: DriveEnd<Instant>) -> DriveEnd {
+        match end {
+            DriveEnd::AllDone => DriveEnd::AllDone,
+            DriveEnd::Waiting { until } => DriveEnd::Waiting { until: until.map(|at| self.shared().tick(at)) },
+            DriveEnd::Deadline => DriveEnd::Deadline,
+            DriveEnd::Stopped => DriveEnd::Stopped,
+            DriveEnd::Stalled => DriveEnd::Stalled,
+        }
+    }
+
+    fn rounds(&self, goal: Goal<'_>) -> Result<DriveEnd<Instant>, DriveError> {
+        self.look();
+        let idle = self.ready.borrow().is_empty() && !self.work_waits();
+        if idle && !matches!(goal, Goal::Stopped { .. }) {
+            self.shared().nothing_to_do(self.post.id);
+        } else {
+            self.create_minimum();
+        }
+        loop {
+            self.look();
+            if let Some(end) = self.is_reached(goal) {
+                return Ok(end);
+            }
+            if self.is_time_over() {
+                return Ok(DriveEnd::Deadline);
+            }
+            let worker = self.ready.borrow_mut().pop_front();
+            if let Some(worker) = worker {
+                self.turn(worker);
+                continue;
+            }
+            match self.obtain() {
+                Obtained::Got => continue,
+                Obtained::NoWork | Obtained::AtMax | Obtained::Exhausted => {}
+            }
+            if self.is_starved() && !matches!(goal, Goal::Stopped { patient: true }) {
+                return Err(DriveError::StackExhausted);
+            }
+            if let Some(end) = self.rest(goal) {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Whether there is no stack, and no worker here whose end could give one back.
+    fn is_starved(&self) -> bool {
+        (self.exhausted.get() || !self.post.held.lock().is_empty()) && self.suspended.borrow().is_empty()
+    }
+
+    fn is_time_over(&self) -> bool {
+        self.deadline.get().is_some_and(|deadline| deadline <= self.shared().clock.now())
+    }
+
+    /// Whether tasks wait that a worker of this seat could poll.
+    pub(crate) fn work_waits(&self) -> bool {
+        (self.queue.is_near(self.shared()) || self.shared().any_work()) && self.shared().size() > 0
+    }
+
+    fn is_reached(&self, goal: Goal<'_>) -> Option<DriveEnd<Instant>> {
+        let shared = self.shared();
+        let signals = shared.signals.read();
+        if signals.is_abandoning() {
+            self.bury();
+            // What was abandoned and can still unwind does so first.
+            if self.workers() == 0 && (signals.is_stopped() || shared.outstanding() == 0 || signals.is_dropped()) {
+                return Some(DriveEnd::Stopped);
+            }
+        }
+        match goal {
+            Goal::Ready => None,
+            Goal::Ended(task) => task.core().word.outcome().map(|_| DriveEnd::AllDone),
+            Goal::Drained => (signals_allow_sum(self) && shared.outstanding() == 0).then_some(DriveEnd::AllDone),
+            Goal::Stopped { .. } => {
+                (signals.is_closed() && self.workers() == 0 && shared.outstanding() == 0).then_some(DriveEnd::Stopped)
+            }
+        }
+    }
+
+    /// One turn of a worker: arrow 5, and what its coroutine asks for when it comes back.
+    fn turn(&self, worker: crate::worker::Worker) {
+        self.turns.set(self.turns.get().wrapping_add(1));
+        if worker.is_poller() {
+            self.pollers.set(self.pollers.get() - 1);
+        }
+        self.resume(worker);
+        if self.turns.get().is_multiple_of(LOOK_FAR_EVERY) && self.wants_poller() && self.work_waits() {
+            self.make(Making::Added);
+        }
+    }
+
+    /// Nothing can run now: lets idle workers go, and ends the drive or blocks.
+    fn rest(&self, goal: Goal<'_>) -> Option<DriveEnd<Instant>> {
+        let shared = self.shared();
+        let expiry = self.expire_idle();
+        let timer = self.timers.borrow_mut().next();
+        let stalled = shared.is_stalled();
+        match goal {
+            Goal::Ready => {
+                let kept = expiry.filter(|_| shared.has_idle_of((self.post.id.0, self.drives.get())));
+                match kept {
+                    Some(until) if !shared.clock.is_virtual() => self.block(Some(until), goal),
+                    Some(until) if shared.clock.is_auto() => return self.jump(Some(until)),
+                    _ if stalled => return Some(DriveEnd::Stalled),
+                    _ if self.workers() > 0 || shared.size() > 0 => return Some(DriveEnd::Waiting { until: timer }),
+                    _ => return Some(DriveEnd::AllDone),
+                }
+                None
+            }
+            Goal::Drained | Goal::Ended(_) if stalled => Some(DriveEnd::Stalled),
+            Goal::Stopped { patient: true } => {
+                let until = if shared.clock.is_virtual() { None } else { earliest(timer, expiry) };
+                self.block(until, goal);
+                None
+            }
+            _ if shared.clock.is_auto() => self.jump(timer),
+            _ if shared.clock.is_virtual() => Some(DriveEnd::Waiting { until: timer }),
+            _ => {
+                self.block(earliest(timer, expiry), goal);
+                None
+            }
+        }
+    }
+
+    /// On a clock that jumps by itself: to the next timer or the deadline, or out of the drive if there is neither.
+    fn jump(&self, to: Option<Instant>) -> Option<DriveEnd<Instant>> {
+        match earliest(to, self.deadline.get()) {
+            Some(at) => {
+                self.shared().clock.jump_to(at);
+                None
+            }
+            None => Some(DriveEnd::Waiting { until: None }),
+        }
+    }
+
+    /// Blocks until something comes, or `until`, or the deadline (arrow 19).
+    fn block(&self, until: Option<Instant>, goal: Goal<'_>) {
+        let shared = self.shared();
+        let until = earliest(until, self.deadline.get());
+        let watches = self.watch(goal);
+        self.post.announce();
+        if !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
+            shared.seat_blocked(self.post.id);
+            self.post.sleep(until);
+        } else {
+            // Something is on its way that this seat cannot take yet; let its bringer go on.
+            thread::yield_now();
+        }
+        self.post.rise();
+        if watches {
+            self.unwatch(goal);
+        }
+        self.requeue_held();
+    }
+
+    /// Whether a task waits and a worker could be had for it.
+    fn could_run(&self) -> bool {
+        let limits = self.shared().limits.load();
+        let worker = limits.running < limits.max || self.shared().has_idle();
+        worker && !self.exhausted.get() && self.work_waits()
+    }
+
+    fn goal_moved(&self, goal: Goal<'_>) -> bool {
+        let signals = self.shared().signals.read();
+        match goal {
+            Goal::Ended(task) if task.core().word.outcome().is_some() => true,
+            Goal::Drained if self.shared().outstanding() == 0 => true,
+            Goal::Stopped { .. } if signals.is_closed() && self.shared().outstanding() == 0 => self.workers() == 0,
+            _ => signals.is_dropped() && self.workers() == 0,
+        }
+    }
+
+    /// Has whoever can reach the goal elsewhere ring this seat.
+    fn watch(&self, goal: Goal<'_>) -> bool {
+        match goal {
+            Goal::Ended(task) => {
+                let mut waiters = task.core().waiters.lock();
+                let watches = task.core().word.watch();
+                if watches {
+                    waiters.push(Waiter::Seat(crate::sync::Arc::clone(&self.post)));
+                }
+                watches
+            }
+            Goal::Drained => {
+                self.shared().signals.add_watcher();
+                true
+            }
+            Goal::Ready | Goal::Stopped { .. } => false,
+        }
+    }
+
+    fn unwatch(&self, goal: Goal<'_>) {
+        match goal {
+            Goal::Ended(task) => {
+                task.core().waiters.lock().retain(
+                    |waiter| !matches!(waiter, Waiter::Seat(post) if crate::sync::Arc::ptr_eq(post, &self.post)),
+                )
+            }
+            Goal::Drained => self.shared().signals.remove_watcher(),
+            Goal::Ready | Goal::Stopped { .. } => {}
+        }
+    }
+
+    /// The drive ends: workers without a task return, and leave or idle (arrows 21 to 25).
+    fn retire_pollers(&self) {
+        if self.pollers.get() == 0 {
+            return;
+        }
+        self.retiring.set(true);
+        let count = self.ready.borrow().len();
+        for _ in 0..count {
+            let worker = self.ready.borrow_mut().pop_front();
+            let Some(worker) = worker else { break };
+            if worker.is_poller() {
+                self.turn(worker);
+            } else {
+                self.ready.borrow_mut().push_back(worker);
+            }
+        }
+        self.retiring.set(false);
+        debug_assert_eq!(self.pollers.get(), 0, "a drive leaves no poller behind");
+    }
+}
+
+/// Whether the sum over seats is worth taking: only when this seat itself has nothing more to run.
+fn signals_allow_sum(seat: &Seat) -> bool {
+    seat.ready.borrow().is_empty()
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,199 @@
+//! The stacks that coroutines run on: taken, given back, taken again.
+//!
+//! Each pool has one [`Stacks`]. A stack, from low to high addresses:
+//!
+//! ```text
+//! limit            limit + page size                           base
+//!   |   guard page   |   usable bytes, used from the base down   |
+//! ```
+//!
+//! Where the memory comes from is one file each, with one interface (`Store`, `Reserved`, `Stack`):
+//!
+//! | file | where | how |
+//! |---|---|---|
+//! | `arena` | Linux | many stacks in one mapping, guards that cost no mapping of their own |
+//! | `single` | elsewhere | one mapping for each stack |
+//! | `shared` | under a checker | one of the two above, kept for the whole process |
+//!
+//! # Invariants
+//! - The memory of a [`Stack`] stays mapped, with its guard, until that stack is given back and its [`Stacks`] is
+//!   dropped. A stack that is never given back stays mapped for ever: a leaked coroutine may still live on it, and what
+//!   lives there may be referred to from elsewhere.
+//! - Two live stacks never overlap.
+//! - [`Stacks::live`] never exceeds the limit.
+//!
+//! # How it is tested
+//! `tests` plays random takes and gives against a list; `arena` and `single` test what is their own; what faults, or
+//! counts the mappings of the process, runs in a process of its own (`alone`). Under a checker the lock is hidden from
+//! it: taking a stack is no scheduling point, as nothing but memory depends on it.
+
+use core::fmt;
+
+#[cfg(target_os = "linux")]
+mod arena;
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+mod shared;
+#[cfg(any(not(target_os = "linux"), test))]
+mod single;
+
+#[cfg(all(unix, not(any(feature = "loom", feature = "shuttle"))))]
+pub(crate) mod overflow;
+/// No reports of overflows here: they end the process without a word of ours.
+#[cfg(not(all(unix, not(any(feature = "loom", feature = "shuttle")))))]
+pub(crate) mod overflow {
+    pub(crate) fn install(_describe: super::Describe) {}
+
+    pub(crate) fn prepare_thread() {}
+}
+
+#[cfg(all(unix, test))]
+mod alone;
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_os = "linux")]
+use arena as home;
+#[cfg(not(target_os = "linux"))]
+use single as home;
+
+pub(crate) use home::Stack;
+
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+use {crate::sync::Mutex as Lock, home::Store};
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+use {crate::sync::hidden::Hidden as Lock, shared::Store};
+
+/// Writes about an overflow if the address of a fault is in the guard of a stack of ours; says whether it is. It runs
+/// in a signal handler, on a small stack.
+pub(crate) type Describe = fn(fault: usize, write: &mut dyn FnMut(&[u8])) -> bool;
+
+/// The least usable size that may be asked for. A panic and its message fit (about 6 KiB); a backtrace beside it (about
+/// 23 KiB) does not.
+pub(crate) const LEAST: usize = 16 * 1024;
+
+/// The usable size unless another is asked for.
+pub(crate) const DEFAULT: usize = 64 * 1024;
+
+/// The greatest usable size that may be asked for: 1 TiB, or a quarter of a small address space. Sums of a few of
+/// these do not overflow.
+const MOST: usize = {
+    let (quarter, tebibyte) = (isize::MAX as usize / 4, 1_u64 << 40);
+    if quarter as u64 > tebibyte { tebibyte as usize } else { quarter }
+};
+
+/// Why no stack can have the wished size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SizeError {
+    /// Less than [`LEAST`].
+    TooSmall { size: usize, least: usize },
+    /// More than any system has memory for.
+    TooLarge { size: usize },
+}
+
+/// The usable size that a stack gets if `wished` is asked for: whole pages.
+pub(crate) fn usable_size(wished: usize) -> Result<usize, SizeError> {
+    if wished < LEAST {
+        return Err(SizeError::TooSmall { size: wished, least: LEAST });
+    }
+    if wished > MOST {
+        return Err(SizeError::TooLarge { size: wished });
+    }
+    Ok(wished.next_multiple_of(page_size()))
+}
+
+/// The system's page size: the unit of guards and sizes.
+fn page_size() -> usize {
+    #[cfg(unix)]
+    {
+        // SAFETY: sysconf takes an integer and touches no memory of ours.
+        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(size).ok().filter(|size| size.is_power_of_two()).expect("the system has a page size")
+    }
+    #[cfg(not(unix))]
+    {
+        4096
+    }
+}
+
+/// The memory, or the mappings, for one more stack cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exhausted;
+
+/// The stacks of one pool.
+pub(crate) struct Stacks {
+    state: Lock<State>,
+    limit: usize,
+}
+
+struct State {
+    store: Store,
+    live: usize,
+    peak: usize,
+}
+
+impl Stacks {
+    pub(crate) fn new() -> Self {
+        Self::with_limit(usize::MAX)
+    }
+
+    /// Stacks of which at most `limit` are handed out at a time.
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self { state: Lock::new(State { store: Store::new(), live: 0, peak: 0 }), limit }
+    }
+
+    /// Hands out a stack of `size` usable bytes, a result of [`usable_size`]: the one of that size that was given back
+    /// last, if there is one.
+    pub(crate) fn take(&self, size: usize) -> Result<Stack, Exhausted> {
+        let reserved = self.state.lock().reserve(size, self.limit)?;
+        // The system calls that make a guard happen outside the lock.
+        reserved.finish().map_err(|refused| {
+            let mut state = self.state.lock();
+            state.store.refuse(refused);
+            state.live -= 1;
+            Exhausted
+        })
+    }
+
+    /// Takes back a stack that this `Stacks` has handed out, for the next [`take`](Self::take).
+    pub(crate) fn give(&self, stack: Stack) {
+        let mut state = self.state.lock();
+        state.store.give(stack);
+        state.live -= 1;
+    }
+
+    /// Gives the memory of all stacks that nobody holds back to the system.
+    pub(crate) fn trim(&self) {
+        let idle = self.state.lock().store.take_idle();
+        let kept = Store::trim(idle);
+        self.state.lock().store.put_idle(kept);
+    }
+
+    /// How many stacks are handed out.
+    pub(crate) fn live(&self) -> usize {
+        self.state.lock().live
+    }
+
+    /// The most that were handed out, or just being handed out, at once.
+    pub(crate) fn peak(&self) -> usize {
+        self.state.lock().peak
+    }
+}
+
+impl State {
+    fn reserve(&mut self, size: usize, limit: usize) -> Result<home::Reserved, Exhausted> {
+        if self.live >= limit {
+            return Err(Exhausted);
+        }
+        let reserved = self.store.reserve(size)?;
+        self.live += 1;
+        self.peak = self.peak.max(self.live);
+        Ok(reserved)
+    }
+}
+
+impl fmt::Debug for Stacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No counts: `Debug` never blocks.
+        f.debug_struct("Stacks").finish_non_exhaustive()
+    }
+}

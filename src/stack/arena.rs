@@ -1,0 +1,333 @@
+//! Stacks in chunks, for Linux: many stacks in one mapping.
+//!
+//! The kernel bounds the mappings of a process (65,530 by default), and a mapping with a guard of its own for each
+//! stack spends two of them. Here a chunk is one mapping of many slots, and a slot is a guard page and the usable bytes
+//! above it:
+//!
+//! ```text
+//! chunk:  | guard | usable | guard | usable | ... | not yet taken         |
+//!           slot 0           slot 1                 slot `fresh`
+//! ```
+//!
+//! A slot costs nothing before it is first taken. Then its guard is made: by `MADV_GUARD_INSTALL`, which marks the page
+//! table entry and leaves the mapping whole, or, where that cannot be had (before Linux 6.13, and under emulators, some
+//! of which accept the advice and ignore it), by `mprotect`, which splits the mapping. Which of the two it is, each
+//! chunk tries out once.
+//!
+//! Chunks double from 64 slots to 65,536: a pool of a million stacks has some 25, a small one reserves little.
+//! Reserving is all that mapping does, and `MAP_NORESERVE` keeps it from being counted as memory.
+//!
+//! A chunk is unmapped once its `Store` is dropped, if none of its stacks is handed out; else it stays for ever.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+
+use corosensei::stack::{self, StackPointer};
+
+use super::{Exhausted, page_size};
+
+/// How many slots the first chunk of a size has.
+const FIRST_CHUNK: usize = 64;
+
+/// The most slots of a chunk.
+const MOST_SLOTS: usize = 65_536;
+
+/// The most bytes of a chunk of several slots.
+const MOST_BYTES: usize = if usize::BITS >= 64 { 16 << 30_u8 } else { 64 << 20_u8 };
+
+/// `MADV_GUARD_INSTALL`, Linux 6.13. The same number on all architectures that have coroutines.
+const GUARD_INSTALL: libc::c_int = 102;
+
+/// A stack in a slot of a chunk. To drop it without giving it back leaks the slot.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    limit: StackPointer,
+    base: StackPointer,
+    size: usize,
+    /// The index of its chunk among those of its size.
+    chunk: u32,
+}
+
+impl Stack {
+    /// How many bytes of it are usable.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The addresses of the guard page, below the usable bytes.
+    #[inline]
+    pub(crate) fn guard(&self) -> Range<usize> {
+        self.limit.get()..self.base.get() - self.size
+    }
+
+    /// The addresses of the usable bytes.
+    fn usable(&self) -> Range<usize> {
+        self.base.get() - self.size..self.base.get()
+    }
+}
+
+// SAFETY: `limit..base` is a slot of a chunk, aligned to pages. Its lowest page is a guard, since a `Stack` leaves this
+// file through `Reserved::finish` only; the rest, a multiple of the page size that `usable_size` keeps at or above
+// `LEAST`, is mapped for reading and writing, and stays so while the stack is handed out (`Chunk::drop`).
+unsafe impl stack::Stack for Stack {
+    #[inline]
+    fn base(&self) -> StackPointer {
+        self.base
+    }
+
+    #[inline]
+    fn limit(&self) -> StackPointer {
+        self.limit
+    }
+}
+
+/// A stack that is counted as handed out, and may lack its guard.
+pub(crate) struct Reserved {
+    stack: Stack,
+    missing: Option<Guard>,
+}
+
+impl Reserved {
+    /// Makes the guard, if it is missing.
+    #[inline]
+    pub(super) fn finish(self) -> Result<Stack, Self> {
+        match self.missing {
+            Some(guard) if !guard.make(&self.stack) => Err(self),
+            _ => Ok(self.stack),
+        }
+    }
+}
+
+/// The stacks of all sizes.
+pub(crate) struct Store {
+    classes: BTreeMap<usize, Class>,
+}
+
+impl Store {
+    pub(super) const fn new() -> Self {
+        Self { classes: BTreeMap::new() }
+    }
+
+    pub(super) fn reserve(&mut self, size: usize) -> Result<Reserved, Exhausted> {
+        self.classes.entry(size).or_insert_with(|| Class::new(size)).reserve()
+    }
+
+    /// Takes back a stack whose guard could not be made. It is tried again before further slots are.
+    pub(super) fn refuse(&mut self, refused: Reserved) {
+        let class = self.class(&refused.stack);
+        class.count_back(&refused.stack);
+        class.bare.push(refused.stack);
+    }
+
+    pub(super) fn give(&mut self, stack: Stack) {
+        let class = self.class(&stack);
+        class.count_back(&stack);
+        class.free.push(stack);
+    }
+
+    /// Takes all free stacks out of the store.
+    pub(super) fn take_idle(&mut self) -> Vec<Stack> {
+        self.classes.values_mut().flat_map(|class| class.free.drain(..)).collect()
+    }
+
+    /// Gives the memory of free stacks back to the system. Their guards stay.
+    pub(super) fn trim(idle: Vec<Stack>) -> Vec<Stack> {
+        for stack in &idle {
+            // A kernel that refuses (the memory is locked) leaves a stack that is as good as before.
+            // SAFETY: nobody holds the stack but this function.
+            let _: io::Result<()> = unsafe { advise(stack.usable(), libc::MADV_DONTNEED) };
+        }
+        idle
+    }
+
+    /// Puts back what `take_idle` took.
+    pub(super) fn put_idle(&mut self, idle: Vec<Stack>) {
+        for stack in idle {
+            self.class(&stack).free.push(stack);
+        }
+    }
+
+    fn class(&mut self, stack: &Stack) -> &mut Class {
+        self.classes.get_mut(&stack.size).expect("a stack is given back to the store that it is from")
+    }
+}
+
+/// The stacks of one size.
+struct Class {
+    size: usize,
+    page: usize,
+    /// The chunk that fresh slots come from is the last.
+    chunks: Vec<Chunk>,
+    /// Given back, the last on top: its pages are the likeliest to be in the caches.
+    free: Vec<Stack>,
+    /// Their guards could not be made.
+    bare: Vec<Stack>,
+}
+
+impl Class {
+    fn new(size: usize) -> Self {
+        let page = page_size();
+        // The promises of `Stack` rest on this.
+        assert!(super::usable_size(size) == Ok(size), "{size} is not a usable size");
+        Self { size, page, chunks: Vec::new(), free: Vec::new(), bare: Vec::new() }
+    }
+
+    fn reserve(&mut self) -> Result<Reserved, Exhausted> {
+        let reserved = if let Some(stack) = self.free.pop() {
+            Reserved { stack, missing: None }
+        } else {
+            let stack = self.bare.pop().or_else(|| self.fresh()).ok_or(Exhausted)?;
+            let missing = Some(self.chunk(&stack).guard);
+            Reserved { stack, missing }
+        };
+        self.chunk(&reserved.stack).out += 1;
+        Ok(reserved)
+    }
+
+    fn count_back(&mut self, stack: &Stack) {
+        let chunk = self.chunk(stack);
+        assert!(chunk.range().contains(&stack.limit.get()), "a stack is given back to the store that it is from");
+        chunk.out -= 1;
+    }
+
+    fn chunk(&mut self, stack: &Stack) -> &mut Chunk {
+        &mut self.chunks[stack.chunk as usize]
+    }
+
+    /// A slot that was never taken.
+    #[cold]
+    fn fresh(&mut self) -> Option<Stack> {
+        let stride = self.page + self.size;
+        if self.chunks.last().is_none_or(|chunk| chunk.fresh == chunk.slots) {
+            let wish = self.chunks.last().map_or(FIRST_CHUNK, |chunk| chunk.slots * 2);
+            let most = MOST_SLOTS.min(MOST_BYTES / stride).max(1);
+            self.chunks.push(Chunk::map(stride, self.page, wish.min(most))?);
+        }
+        let index = u32::try_from(self.chunks.len() - 1).ok()?;
+        let chunk = self.chunks.last_mut()?;
+        let limit = StackPointer::new(chunk.start + chunk.fresh * stride)?;
+        let base = limit.checked_add(stride)?;
+        chunk.fresh += 1;
+        Some(Stack { limit, base, size: self.size, chunk: index })
+    }
+}
+
+/// One mapping of `slots` slots.
+struct Chunk {
+    start: usize,
+    len: usize,
+    slots: usize,
+    /// The index of the first slot that was never taken.
+    fresh: usize,
+    /// How many of its stacks are handed out.
+    out: usize,
+    guard: Guard,
+}
+
+impl Chunk {
+    /// Maps a chunk of `wish` slots, or of as many as can be had.
+    fn map(stride: usize, page: usize, wish: usize) -> Option<Self> {
+        let mut slots = wish;
+        while slots > 0 {
+            let len = slots * stride;
+            if let Some(start) = map(len) {
+                // A stack touches few of its pages. Refused where there are no huge pages.
+                // SAFETY: the mapping is new.
+                let _: io::Result<()> = unsafe { advise(start..start + len, libc::MADV_NOHUGEPAGE) };
+                // SAFETY: the mapping is new.
+                let guard = unsafe { Guard::choose(start..start + page) };
+                return Some(Self { start, len, slots, fresh: 0, out: 0, guard });
+            }
+            slots /= 2;
+        }
+        None
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.start..self.start + self.len
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if self.out == 0 {
+            // SAFETY: the mapping is this chunk's own. None of its stacks is handed out, and none will be, as only the
+            // owner of the chunk could. Should the kernel refuse, the mapping stays, which is harmless.
+            unsafe { libc::munmap(pointer(self.start), self.len) };
+        }
+    }
+}
+
+/// How the guards of a chunk are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// By `MADV_GUARD_INSTALL`.
+    Light,
+    /// By `mprotect`.
+    Split,
+}
+
+impl Guard {
+    /// Finds out what works, on the first guard page of a chunk. An advice that was accepted but ignored shows: the
+    /// page can be populated.
+    ///
+    /// # Safety
+    /// As for [`advise`].
+    unsafe fn choose(first: Range<usize>) -> Self {
+        // SAFETY: the caller's promise.
+        let installed = unsafe { advise(first.clone(), GUARD_INSTALL) };
+        // SAFETY: the caller's promise.
+        let populated = unsafe { advise(first, libc::MADV_POPULATE_READ) };
+        let faults = populated.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT));
+        if installed.is_ok() && faults { Self::Light } else { Self::Split }
+    }
+
+    /// Makes the guard of a stack, or says that the system has no memory or mapping for it.
+    #[cold]
+    fn make(self, stack: &Stack) -> bool {
+        let page = stack.guard();
+        if self == Self::Light {
+            // SAFETY: the stack is not handed out yet.
+            match unsafe { advise(page.clone(), GUARD_INSTALL) } {
+                Ok(()) => return true,
+                // Kernels before 6.15 refuse if the memory was locked after the chunk was mapped.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+                Err(_) => return false,
+            }
+        }
+        // SAFETY: the stack is not handed out yet: nothing refers to its lowest page, and nothing is to touch it.
+        unsafe { libc::mprotect(pointer(page.start), page.len(), libc::PROT_NONE) == 0 }
+    }
+}
+
+/// A new mapping of `len` bytes.
+fn map(len: usize) -> Option<usize> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new anonymous mapping, at an address that the kernel chooses: no memory of ours is touched.
+    let start = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
+    (start != libc::MAP_FAILED).then(|| start.expose_provenance())
+}
+
+/// Gives an advice about memory.
+///
+/// # Safety
+/// The memory is whole pages of a chunk, and of no stack that is handed out: the advice may empty or close it.
+unsafe fn advise(memory: Range<usize>, advice: libc::c_int) -> io::Result<()> {
+    // SAFETY: the caller's promise.
+    match unsafe { libc::madvise(pointer(memory.start), memory.len(), advice) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn pointer(address: usize) -> *mut libc::c_void {
+    ptr::with_exposed_provenance_mut(address)
+}
+
+#[cfg(test)]
+#[path = "arena_tests.rs"]
+mod tests;

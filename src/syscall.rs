@@ -1,0 +1,241 @@
+//! Blocking calls off the schedule threads: [`syscall`] and the pool's helper threads.
+//!
+//! The closure stays on its task's stack and may borrow from it; a helper runs it there through a pointer. That is
+//! sound because nothing resumes or drops the coroutine until the call has reported: the task's wait is deaf to
+//! interrupts, a leaving seat waits for the note, and a forgotten coroutine keeps its stack for ever.
+//!
+//! Helpers are started as calls come, up to a limit; beyond it calls queue, first in, first out. An idle one exits after
+//! a while. If none can be started, the call runs in place. On a virtual clock there are none: the seat itself runs the
+//! calls, one each time it looks around. Tested in `tests/syscall.rs`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use copool_spec::{Interruption, Tell};
+
+use crate::here::{Here, here, with_identity};
+use crate::schedule::Seat;
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, Condvar, Mutex, catch, now, throw};
+use crate::task::{self, Frame, Generation, Task, Wait};
+
+/// For so long an idle helper stays.
+const HELPER_IDLES: Duration = Duration::from_secs(10);
+
+/// Runs a blocking `f` on a helper thread, while other tasks run on this one.
+///
+/// The task is suspended in state Syscall until `f` has returned, so `f` may borrow from the task. A cancel takes effect
+/// before `f` or after it, never in between. A panic in `f` goes on in the task. `name` says what is called, for people
+/// who look at the thread. On a plain thread, in a destructor during unwinding, or if no helper thread can be had, `f`
+/// runs right here.
+///
+/// ```
+/// let mut pool = copool::CoroutinePool::default();
+/// let text = String::from("borrowed by the call");
+/// let task = pool.spawn(move || copool::syscall("count", || text.len())).unwrap();
+/// pool.drain(None).unwrap();
+/// assert_eq!(task.join().unwrap(), 20);
+/// ```
+///
+/// # Panics
+/// With the payload with which `f` panics.
+pub fn syscall<R: Send>(name: &'static str, f: impl FnOnce() -> R + Send) -> R {
+    here(|here| match here {
+        Here::Task(seat, frame) if frame.point(seat) => in_task(seat, frame, name, f),
+        _ => f(),
+    })
+}
+
+fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOnce() -> R + Send) -> R {
+    let shared = &seat.post.shared;
+    let id = frame.task.core().id;
+    let mut result = None;
+    let mut f = Some(f);
+    let mut job = || {
+        if let Some(f) = f.take() {
+            result = Some(catch(f));
+        }
+    };
+    let job: &mut (dyn FnMut() + Send) = &mut job;
+    // SAFETY: only the lifetime changes. `frame.wait` below returns only after the call has run, or has not been made:
+    // the wait is deaf, so nothing but the end of the call ends it, and until it ends the coroutine, on whose stack the
+    // closure is, is neither resumed nor dropped.
+    let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
+    shared.syscall_entered(id);
+    frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
+        let call = Call { job, name, task: Arc::clone(&frame.task), generation };
+        if shared.clock.is_virtual() {
+            seat.calls.borrow_mut().push_back(call);
+            return true;
+        }
+        match shared.helpers.push(call) {
+            Ok(()) => true,
+            Err(call) => {
+                call.run_job();
+                false
+            }
+        }
+    });
+    shared.syscall_left(id);
+    // A cancelled task drops the result and unwinds here.
+    frame.point(seat);
+    match result {
+        Some(Ok(value)) => value,
+        Some(Err(payload)) => throw(payload),
+        None => unreachable!("the wait ends after the call"),
+    }
+}
+
+/// A system call on its way.
+pub(crate) struct Call {
+    job: *mut (dyn FnMut() + Send),
+    name: &'static str,
+    task: Task,
+    generation: Generation,
+}
+
+// SAFETY: the closure behind the pointer is Send, and one thread at a time has the call; see `in_task` for its life.
+unsafe impl Send for Call {}
+
+impl Call {
+    /// Runs the call and wakes its task.
+    pub(crate) fn run(self) {
+        self.run_job();
+        task::wake(&self.task, self.generation);
+    }
+
+    fn run_job(&self) {
+        with_identity(&self.task, || {
+            // SAFETY: the task waits for this call, so its stack, and the closure on it, stay as they are; nobody else has
+            // the pointer.
+            unsafe { (*self.job)() }
+        });
+    }
+}
+
+/// The helper threads of a pool.
+pub(crate) struct Helpers(Arc<Inner>);
+
+struct Inner {
+    most: u32,
+    thread_name: String,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Call>,
+    idle: usize,
+    live: u32,
+    closed: bool,
+    threads: Vec<Thread>,
+}
+
+impl Helpers {
+    pub(crate) fn new(most: u32, pool: &str) -> Self {
+        let thread_name = format!("{pool}-syscall");
+        Self(Arc::new(Inner { most, thread_name, state: Mutex::new(State::default()), changed: Condvar::new() }))
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.0.state.lock().live as usize
+    }
+
+    /// Hands the call to a helper, or back if there is none and none can be had.
+    fn push(&self, call: Call) -> Result<(), Call> {
+        let inner = &self.0;
+        {
+            let mut state = inner.state.lock();
+            if state.closed || inner.most == 0 {
+                return Err(call);
+            }
+            let (task, generation) = (Arc::clone(&call.task), call.generation);
+            state.queue.push_back(call);
+            if state.idle >= state.queue.len() {
+                drop(state);
+                inner.changed.notify_one();
+                return Ok(());
+            }
+            if state.live == inner.most {
+                return Ok(());
+            }
+            state.live += 1;
+            drop(state);
+            self.start(&task, generation)
+        }
+    }
+
+    /// Starts a helper, which has been counted. If that fails and there is no other, the call comes back.
+    fn start(&self, task: &Task, generation: Generation) -> Result<(), Call> {
+        let inner = Arc::clone(&self.0);
+        let started = thread::spawn(inner.thread_name.clone(), move || inner.work());
+        let mut state = self.0.state.lock();
+        if let Ok(thread) = started {
+            state.threads.push(thread);
+            return Ok(());
+        }
+        state.live -= 1;
+        if state.live > 0 {
+            return Ok(());
+        }
+        let own = |call: &Call| Arc::ptr_eq(&call.task, task) && call.generation == generation;
+        match state.queue.iter().position(own).and_then(|at| state.queue.remove(at)) {
+            Some(call) => Err(call),
+            // Another helper came, took it, and went again.
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the helpers go once their queue is empty. Calls that come later run in place.
+    pub(crate) fn close(&self) {
+        self.0.state.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Closes, and waits for the calls in flight.
+    pub(crate) fn join(&self) {
+        self.close();
+        let threads = std::mem::take(&mut self.0.state.lock().threads);
+        for thread in threads {
+            if !thread.is_current() {
+                thread.join();
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// The body of a helper thread.
+    fn work(&self) {
+        while let Some(call) = self.next() {
+            call.run();
+        }
+    }
+
+    fn next(&self) -> Option<Call> {
+        let mut state = self.state.lock();
+        let mut until = None;
+        loop {
+            if let Some(call) = state.queue.pop_front() {
+                return Some(call);
+            }
+            let left = until.get_or_insert_with(|| now() + HELPER_IDLES).saturating_duration_since(now());
+            if state.closed || left.is_zero() {
+                state.live -= 1;
+                state.threads.retain(|thread| !thread.is_current());
+                return None;
+            }
+            state.idle += 1;
+            state = self.changed.wait_timeout(state, left);
+            state.idle -= 1;
+        }
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("name", &self.name).field("task", &self.task.core().id).finish()
+    }
+}

@@ -1,0 +1,168 @@
+//! What a running task needs at its suspension calls. It lives on the task's own coroutine.
+//!
+//! A suspension call first is a cancellation point ([`Frame::point`]), then hands the processor back to the seat with
+//! a [`Yield`] that says when it wants it again. While a task unwinds, no suspension call suspends or throws.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use copool_spec::{Interruption, Tell, WorkerId};
+
+use super::wait::{Begin, Generation, Wait};
+use super::{Locals, Task};
+use crate::schedule::Seat;
+use crate::sync::{panicking, throw};
+use crate::unwind::{Throw, Unwind};
+use crate::worker::{Yield, Yielder};
+
+/// After so many throws that a task has swallowed, it is abandoned and its stack leaked.
+pub(crate) const MOST_THROWS: u32 = 16;
+
+/// The running task, its worker, and what the pool remembers of it between suspensions.
+pub(crate) struct Frame {
+    pub(crate) task: Task,
+    pub(crate) worker: WorkerId,
+    yielder: *const Yielder,
+    /// The key in the seat's roster, once the task has suspended.
+    pub(crate) roster: Cell<Option<usize>>,
+    throws: Cell<u32>,
+    throw: RefCell<Option<Throw>>,
+    pub(crate) locals: Locals,
+    /// When the present slice began: at the first checkpoint after a suspension.
+    pub(crate) slice: Cell<Option<Instant>>,
+}
+
+impl Frame {
+    /// A frame for a task that has just been started on the coroutine of this yielder.
+    pub(crate) fn new(task: Task, worker: WorkerId, yielder: &Yielder) -> Self {
+        Self {
+            task,
+            worker,
+            yielder,
+            roster: Cell::new(None),
+            throws: Cell::new(0),
+            throw: RefCell::new(None),
+            locals: Locals::new(),
+            slice: Cell::new(None),
+        }
+    }
+
+    /// How often the task was thrown at.
+    pub(crate) fn throws(&self) -> u32 {
+        self.throws.get()
+    }
+
+    /// Whether the task is unwinding now, by a panic of its own or because it was thrown at.
+    #[inline]
+    pub(crate) fn is_unwinding(&self, seat: &Seat) -> bool {
+        panicking() && self.is_unwinding_slow(seat)
+    }
+
+    #[cold]
+    fn is_unwinding_slow(&self, seat: &Seat) -> bool {
+        // On a thread that was panicking before (a seat that leaves during a panic), `panicking` says nothing about the
+        // task. There it runs only to be thrown at, so it unwinds as long as that throw is under way.
+        !seat.outer_panic.get() || self.throw.borrow().as_ref().is_some_and(|throw| !throw.is_over())
+    }
+
+    /// The cancellation point that every suspension call is. `false`: the task unwinds, so do not suspend.
+    #[inline]
+    pub(crate) fn point(&self, seat: &Seat) -> bool {
+        if self.is_unwinding(seat) {
+            return false;
+        }
+        if self.task.core().word.must_unwind() || seat.leaving.get() {
+            self.throw(seat);
+        }
+        true
+    }
+
+    #[cold]
+    fn throw(&self, seat: &Seat) -> ! {
+        let throws = self.throws.get() + 1;
+        self.throws.set(throws);
+        // A second throw on a thread that is panicking anyway could not be told from the first one's unwinding.
+        if throws > MOST_THROWS || (throws > 1 && seat.outer_panic.get()) {
+            self.hand_over(Yield::Leak);
+            unreachable!("a leaked coroutine is never resumed");
+        }
+        let (payload, thrown) = Unwind::new();
+        *self.throw.borrow_mut() = Some(thrown);
+        throw(Box::new(payload))
+    }
+
+    /// Gives the processor back to the seat.
+    #[inline]
+    fn hand_over(&self, request: Yield) {
+        // SAFETY: the yielder belongs to the coroutine on whose stack this frame is, and the caller runs on that stack: the
+        // frame is the seat's current one only while its coroutine runs.
+        unsafe { (*self.yielder).suspend(request) };
+    }
+
+    /// Prepares the first suspension: from here on other threads may find the task, to wake or to abandon it.
+    #[inline]
+    fn stay(&self, seat: &Seat) {
+        if self.roster.get().is_none() {
+            self.stay_first(seat);
+        }
+    }
+
+    #[cold]
+    fn stay_first(&self, seat: &Seat) {
+        self.roster.set(Some(seat.post.roster.stay(&self.task)));
+        // SAFETY: the running task does this once, before its first wait.
+        unsafe { self.task.core().set_runner(&seat.post) };
+    }
+
+    /// Suspends and is ready again at once.
+    #[inline]
+    pub(crate) fn suspend(&self, seat: &Seat, why: Interruption) {
+        if !self.point(seat) {
+            return;
+        }
+        if self.roster.get().is_none() {
+            self.stay_first(seat);
+            // A stop that abandoned the task before it was on the roster cannot wake it again.
+            self.point(seat);
+        }
+        self.interrupted(seat, why);
+        self.hand_over(Yield::Ready);
+        self.point(seat);
+    }
+
+    /// Waits until woken, or until `until`. `register` makes the wake-up known, and says `false` if it is not needed any
+    /// more. Cancellation points before and after, except for a system call.
+    pub(crate) fn wait(
+        &self,
+        seat: &Seat,
+        (wait, why): (Wait, Interruption),
+        until: Option<Instant>,
+        register: impl FnOnce(Generation) -> bool,
+    ) {
+        self.stay(seat);
+        let core = self.task.core();
+        match core.wait.begin(wait) {
+            Begin::Token => return,
+            Begin::Interrupted => self.throw(seat),
+            Begin::Waits(generation) => {
+                // If the wait cannot be taken back, somebody has ended it, and the note must be waited for.
+                if register(generation) || !core.wait.wake(generation) {
+                    self.interrupted(seat, why);
+                    self.hand_over(Yield::Wait {
+                        until: until.map(|at| (at, generation)),
+                        call: wait == Wait::Syscall,
+                    });
+                }
+            }
+        }
+        if wait != Wait::Syscall {
+            self.point(seat);
+        }
+    }
+
+    fn interrupted(&self, seat: &Seat, why: Interruption) {
+        self.slice.set(None);
+        let post = &seat.post;
+        post.shared.task_interrupted(post.id, self.worker, self.task.core().id, why);
+    }
+}

@@ -1,0 +1,318 @@
+//! Handles: what a submitter keeps of a task.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use copool_spec::{Cancel, Interruption, Outcome, TaskId};
+
+use super::{Taken, Task, Wait, Waiter};
+use crate::error::JoinError;
+use crate::here::{Here, here, may_block, own_seat};
+use crate::pool::{Count, Parker};
+use crate::schedule::Seat;
+use crate::sync::{Arc, now};
+use crate::task::Frame;
+
+/// A reference to a task, whatever its types: to ask, to wait, to cancel and to unpark it.
+///
+/// Clones are cheap, and hold nothing but the task's cell. They may outlive the pool.
+#[derive(Clone)]
+pub struct TaskRef {
+    task: Task,
+}
+
+impl TaskRef {
+    pub(crate) fn new(task: Task) -> Self {
+        Self { task }
+    }
+
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The task's id, unique in its pool.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.task.core().id
+    }
+
+    /// The task's name, if it was given one. Names are for people, and may repeat.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.task.core().name()
+    }
+
+    /// Whether the task has its outcome.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.outcome().is_some()
+    }
+
+    /// The outcome, once there is one.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.task.core().word.outcome()
+    }
+
+    /// Waits for the outcome: inside a task by suspending it, on a plain thread by blocking.
+    ///
+    /// # Errors
+    /// [`JoinError::SelfJoin`] from the task itself, [`JoinError::WouldBlockSeat`] on a thread that has a seat of the
+    /// task's pool (drive it instead), [`JoinError::Unwinding`] from a task that unwinds and from a listener.
+    pub fn wait(&self) -> Result<Outcome, JoinError> {
+        self.wait_for(None)
+    }
+
+    /// Waits for the outcome as [`wait`](Self::wait) does, for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`JoinError::Timeout`] after `timeout`, by the pool's clock inside a task and by the system's outside; and those of
+    /// [`wait`](Self::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<Outcome, JoinError> {
+        self.wait_for(Some(timeout))
+    }
+
+    fn wait_for(&self, timeout: Option<Duration>) -> Result<Outcome, JoinError> {
+        here(|here| match here {
+            Here::Task(seat, frame) => self.wait_in_task(seat, frame, timeout),
+            _ if self.is_finished() => Ok(()),
+            Here::Quiet => Err(JoinError::Unwinding),
+            Here::Plain => self.wait_blocking(timeout),
+        })?;
+        self.outcome().ok_or_else(|| JoinError::Timeout(timeout.unwrap_or_default()))
+    }
+
+    fn wait_in_task(&self, seat: &Seat, frame: &Frame, timeout: Option<Duration>) -> Result<(), JoinError> {
+        if !frame.point(seat) {
+            return if self.is_finished() { Ok(()) } else { Err(JoinError::Unwinding) };
+        }
+        if Arc::ptr_eq(&frame.task, &self.task) {
+            return Err(JoinError::SelfJoin);
+        }
+        let clock = &seat.shared().clock;
+        let until = timeout.and_then(|timeout| clock.now().checked_add(timeout));
+        // What counts towards `Stalled`: nothing but another task of this pool can end the wait.
+        let joins = until.is_none() && Arc::ptr_eq(self.task.core().shared(), &seat.post.shared);
+        while !self.is_finished() && until.is_none_or(|until| until > clock.now()) {
+            let _joining = joins.then(|| Joining::begin(seat));
+            let _listed = Listed { of: self, waiter: frame };
+            frame.wait(seat, (Wait::Other, Interruption::Join), until, |generation| {
+                self.enlist(Waiter::Task(Arc::clone(&frame.task), generation))
+            });
+        }
+        Ok(())
+    }
+
+    fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), JoinError> {
+        if !may_block() || own_seat(self.task.core().shared(), |seat| seat.is_some()) {
+            return Err(JoinError::WouldBlockSeat);
+        }
+        let until: Option<Instant> = timeout.and_then(|timeout| now().checked_add(timeout));
+        let parker = Arc::new(Parker::new());
+        if self.enlist(Waiter::Thread(Arc::clone(&parker))) {
+            while !self.is_finished() && parker.park(until) {}
+            self.delist(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
+        }
+        Ok(())
+    }
+
+    /// Puts somebody on the list of those to wake; `false` if the task has ended.
+    fn enlist(&self, waiter: Waiter) -> bool {
+        let core = self.task.core();
+        let mut waiters = core.waiters.lock();
+        // The bit is set under the lock, so whoever ends the task and sees it finds the waiter in the list.
+        let waits = core.word.watch();
+        if waits {
+            waiters.push(waiter);
+        }
+        waits
+    }
+
+    /// Takes waiters off the list that wait no more.
+    fn delist(&self, is_mine: impl Fn(&Waiter) -> bool) {
+        let mut mine = Vec::new();
+        let mut waiters = self.task.core().waiters.lock();
+        while let Some(at) = waiters.iter().position(&is_mine) {
+            mine.push(waiters.swap_remove(at));
+        }
+        // Dropped after the lock: a waiter may be the last reference to a task, or a user's waker.
+        drop(waiters);
+    }
+
+    /// Asks to cancel the task.
+    ///
+    /// A queued task never runs; its closure is dropped and its outcome published before this returns. A started one
+    /// unwinds at its present or next suspension call.
+    pub fn cancel(&self) -> Cancel {
+        self.task.core().shared().cancel(&self.task)
+    }
+
+    /// Ends the task's [`park`](crate::park()), or has its next one return at once.
+    pub fn unpark(&self) {
+        super::unpark(&self.task);
+    }
+}
+
+impl AsRef<TaskRef> for TaskRef {
+    fn as_ref(&self) -> &TaskRef {
+        self
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("TaskRef");
+        debug.field("id", &self.id()).field("name", &self.name()).field("outcome", &self.outcome()).finish()
+    }
+}
+
+/// Takes a task off another one's list, however its wait ends.
+struct Listed<'a> {
+    of: &'a TaskRef,
+    waiter: &'a Frame,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Task(task, _) if Arc::ptr_eq(task, &self.waiter.task));
+        self.of.delist(waits);
+    }
+}
+
+/// Counts a join that only this pool can end.
+struct Joining<'a>(&'a Seat);
+
+impl<'a> Joining<'a> {
+    fn begin(seat: &'a Seat) -> Self {
+        seat.post.tally.add(Count::JoinBegun);
+        Self(seat)
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        self.0.post.tally.add(Count::JoinOver);
+    }
+}
+
+/// The handle to a task's result.
+///
+/// Dropping it detaches: the task goes on, and its result is dropped with it. As a [`Future`] it works in any executor.
+pub struct JoinHandle<T> {
+    task: TaskRef,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: Send + 'static> JoinHandle<T> {
+    pub(crate) fn new(task: Task) -> Self {
+        Self { task: TaskRef::new(task), result: PhantomData }
+    }
+
+    /// Waits for the outcome and takes the result: inside a task by suspending it, on a plain thread by blocking.
+    ///
+    /// # Errors
+    /// Why there is no value ([`JoinError::Panicked`], [`JoinError::Cancelled`], [`JoinError::Abandoned`],
+    /// [`JoinError::Taken`]), or why the caller cannot wait here (see [`TaskRef::wait`]).
+    pub fn join(self) -> Result<T, JoinError> {
+        self.task.wait()?;
+        self.take()
+    }
+
+    /// Waits as [`join`](Self::join) does, for at most `timeout`. After [`JoinError::Timeout`] it may be called again.
+    ///
+    /// # Errors
+    /// [`JoinError::Timeout`], and those of [`join`](Self::join).
+    pub fn join_timeout(&mut self, timeout: Duration) -> Result<T, JoinError> {
+        self.task.wait_timeout(timeout)?;
+        self.take()
+    }
+
+    /// Takes the result, if there is one: never waits.
+    ///
+    /// # Errors
+    /// Why there is no value, as in [`join`](Self::join).
+    pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
+        self.is_finished().then(|| self.take())
+    }
+
+    fn take(&self) -> Result<T, JoinError> {
+        take(&self.task)
+    }
+
+    /// Asks to cancel the task; see [`TaskRef::cancel`].
+    pub fn cancel(&self) -> Cancel {
+        self.task.cancel()
+    }
+
+    /// The task's id, unique in its pool.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.task.id()
+    }
+
+    /// The task's name, if it was given one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.task.name()
+    }
+
+    /// Whether the task has its outcome.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Another reference to the same task.
+    #[must_use]
+    pub fn task_ref(&self) -> TaskRef {
+        self.task.clone()
+    }
+}
+
+/// Takes the result of a task that has ended.
+pub(crate) fn take<T: 'static>(task: &TaskRef) -> Result<T, JoinError> {
+    let mut place: Option<T> = None;
+    match task.task.take(&mut place) {
+        Taken::Value => place.ok_or(JoinError::Taken),
+        Taken::Panic(payload) => Err(JoinError::Panicked(payload)),
+        Taken::WrongType => Err(JoinError::WrongType),
+        Taken::Nothing => Err(match task.outcome() {
+            Some(Outcome::Cancelled) => JoinError::Cancelled,
+            Some(Outcome::Abandoned) => JoinError::Abandoned,
+            Some(Outcome::Returned | Outcome::Panicked) => JoinError::Taken,
+            None => JoinError::Timeout(Duration::ZERO),
+        }),
+    }
+}
+
+impl<T: Send + 'static> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_finished() {
+            let waker = context.waker();
+            // An executor may poll from elsewhere each time: only the last waker counts.
+            self.task.delist(|waiter| matches!(waiter, Waiter::Future(other) if other.will_wake(waker)));
+            if self.task.enlist(Waiter::Future(waker.clone())) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.take())
+    }
+}
+
+impl<T> AsRef<TaskRef> for JoinHandle<T> {
+    fn as_ref(&self) -> &TaskRef {
+        &self.task
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinHandle").field(&self.task).finish()
+    }
+}

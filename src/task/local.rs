@@ -1,0 +1,102 @@
+//! Coroutine-local values: like thread-locals, but one for each task.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::discard;
+use crate::error::LocalError;
+use crate::here::{Here, here};
+
+/// A value that each task has for itself, made at its first use and dropped before the task's outcome is published.
+///
+/// It never leaves the task's thread, so it need not be [`Send`].
+///
+/// ```
+/// use std::cell::Cell;
+/// use copool::{CoroutineLocal, CoroutinePool, LocalError};
+///
+/// static STEPS: CoroutineLocal<Cell<u32>> = CoroutineLocal::new(|| Cell::new(0));
+///
+/// fn step() -> Result<u32, LocalError> {
+///     STEPS.with(|steps| {
+///         steps.set(steps.get() + 1);
+///         steps.get()
+///     })
+/// }
+///
+/// let mut pool = CoroutinePool::default();
+/// let two = pool.spawn(|| (step(), step())).unwrap();
+/// let one = pool.spawn(step).unwrap();
+/// pool.drain(None).unwrap();
+/// assert_eq!(two.join().unwrap(), (Ok(1), Ok(2)));
+/// assert_eq!(one.join().unwrap(), Ok(1));
+/// assert_eq!(step(), Err(LocalError::NoTask));
+/// ```
+#[derive(Debug)]
+pub struct CoroutineLocal<T: 'static> {
+    init: fn() -> T,
+}
+
+impl<T: 'static> CoroutineLocal<T> {
+    /// A coroutine-local whose values `init` makes.
+    pub const fn new(init: fn() -> T) -> Self {
+        Self { init }
+    }
+
+    /// Hands the calling task's value to `f`.
+    ///
+    /// # Errors
+    /// [`LocalError::NoTask`] outside a task, [`LocalError::Ended`] in the destructor of another coroutine-local.
+    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, LocalError> {
+        let value = here(|here| match here {
+            Here::Task(_, frame) => frame.locals.get(std::ptr::from_ref(self).addr(), || Rc::new((self.init)())),
+            Here::Plain | Here::Quiet => Err(LocalError::NoTask),
+        })?;
+        let value = value.downcast::<T>().expect("a static's address names its type");
+        Ok(f(&value))
+    }
+}
+
+/// The coroutine-local values of one task, by the addresses of their statics.
+pub(crate) struct Locals {
+    values: RefCell<Vec<(usize, Rc<dyn Any>)>>,
+    over: Cell<bool>,
+}
+
+impl Locals {
+    pub(crate) const fn new() -> Self {
+        Self { values: RefCell::new(Vec::new()), over: Cell::new(false) }
+    }
+
+    fn find(&self, key: usize) -> Option<Rc<dyn Any>> {
+        self.values.borrow().iter().find(|(other, _)| *other == key).map(|(_, value)| Rc::clone(value))
+    }
+
+    fn get(&self, key: usize, init: impl FnOnce() -> Rc<dyn Any>) -> Result<Rc<dyn Any>, LocalError> {
+        if let Some(value) = self.find(key) {
+            return Ok(value);
+        }
+        if self.over.get() {
+            return Err(LocalError::Ended);
+        }
+        // The initializer is the user's code: it may itself use this very value, which then stands.
+        let value = init();
+        if let Some(value) = self.find(key) {
+            return Ok(value);
+        }
+        self.values.borrow_mut().push((key, Rc::clone(&value)));
+        Ok(value)
+    }
+
+    /// Drops the values, the last one first.
+    pub(crate) fn clear(&self) {
+        self.over.set(true);
+        loop {
+            // Not in the loop's condition: the borrow must be over when the destructor runs.
+            let last = self.values.borrow_mut().pop();
+            let Some((_, value)) = last else { break };
+            discard(value);
+        }
+    }
+}

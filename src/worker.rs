@@ -1,0 +1,209 @@
+//! The worker coroutine: it polls a task, runs it, and polls the next (arrows 6, 7, 12, 13, 18 and 20).
+//!
+//! A worker is an entry in its seat's ready queue until its task waits. It gives up its frames as soon as its poll
+//! fails: what idles is a reserved count and a stack. A started coroutine is never dropped, only resumed until it
+//! returns, so that corosensei never has to unwind one by force; the single exception, a task that swallows its
+//! cancel again and again, is leaked and counted.
+
+use std::time::Instant;
+
+use copool_spec::{Outcome, Tell, WorkerId};
+use corosensei::Coroutine;
+
+use crate::pool::Count;
+use crate::schedule::{Between, Seat};
+use crate::stack::Stack;
+use crate::sync::light_fence;
+use crate::task::{Finish, Frame, Generation, Ran, Start, Task};
+
+/// What a coroutine tells its seat when it gives up the processor.
+pub(crate) enum Yield {
+    /// The worker has polled for long enough, or something else is ready: it goes to the back.
+    Turn,
+    /// The task is ready again at once.
+    Ready,
+    /// The task waits: until its timer, or for a note. `call`: for a system call.
+    Wait {
+        /// When the timer is due, and for which wait.
+        until: Option<(Instant, Generation)>,
+        /// Whether it waits for a system call.
+        call: bool,
+    },
+    /// The task cannot be got rid of: forget the coroutine.
+    Leak,
+}
+
+/// Why a worker's coroutine has returned.
+pub(crate) enum Exit {
+    /// There was nothing to poll.
+    PollFailed,
+    /// Its task panicked.
+    Errored,
+    /// The time of the schedule call is over, or the drive ends.
+    TimeOver,
+    /// The task that it polled needs a larger stack.
+    NeedsStack(Task),
+}
+
+pub(crate) type Yielder = corosensei::Yielder<(), Yield>;
+
+/// A live worker.
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) coroutine: Coroutine<(), Yield, Exit, Stack>,
+    /// The frame of its task; null while it has none.
+    pub(crate) frame: *const Frame,
+    /// The addresses of its stack's guard.
+    pub(crate) guard: (usize, usize),
+}
+
+impl Worker {
+    /// A worker on this stack that will poll, after it has run `first`.
+    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Self {
+        let seat = std::ptr::from_ref(seat);
+        let (size, guard) = (stack.size(), stack.guard());
+        let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder, ()| {
+            // SAFETY: only the seat itself resumes the coroutine, and it is alive while it does.
+            let seat = unsafe { &*seat };
+            work(seat, id, yielder, size, first)
+        });
+        Self { id, coroutine, frame: std::ptr::null(), guard: (guard.start, guard.end) }
+    }
+
+    pub(crate) fn is_poller(&self) -> bool {
+        self.frame.is_null()
+    }
+}
+
+/// A worker that idles.
+pub(crate) struct Idle {
+    pub(crate) id: WorkerId,
+    pub(crate) stack: Stack,
+    pub(crate) since: Instant,
+    /// Whose drive idled it: the seat and the drive's number.
+    pub(crate) by: (u32, u64),
+}
+
+/// What became of a polled task.
+enum Polled {
+    /// Well, or by unwinding.
+    Ended,
+    /// By a panic.
+    Errored,
+    /// It did not run: it ended while it was queued.
+    Tombstone,
+}
+
+/// The body of every worker coroutine.
+fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<Task>) -> Exit {
+    let (shared, place) = (&*seat.post.shared, seat.post.id);
+    let mut held = first;
+    let mut turn = 0;
+    loop {
+        if seat.retiring.get() && held.is_none() {
+            return Exit::TimeOver;
+        }
+        let task = match held.take() {
+            Some(task) => task,
+            None => {
+                shared.task_polled(place, id);
+                match seat.queue.poll(&seat.post) {
+                    Some(task) => task,
+                    None => {
+                        shared.poll_failed(place, id);
+                        return Exit::PollFailed;
+                    }
+                }
+            }
+        };
+        if task.core().least_stack() > size {
+            return Exit::NeedsStack(task);
+        }
+        match run(seat, id, yielder, task) {
+            Polled::Errored => return Exit::Errored,
+            Polled::Ended => turn += 1,
+            Polled::Tombstone => {}
+        }
+        match seat.between(turn) {
+            Between::Go => {}
+            Between::Turn => {
+                turn = 0;
+                yielder.suspend(Yield::Turn);
+            }
+            Between::TimeOver => return Exit::TimeOver,
+        }
+        shared.next_poll(place, id);
+    }
+}
+
+/// Runs one task to its end, through all its suspensions.
+fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, task: Task) -> Polled {
+    let (post, shared) = (&*seat.post, &*seat.post.shared);
+    let core = task.core();
+    let task_id = core.id;
+    post.roster.enter(core);
+    if core.word.start() == Start::Tombstone {
+        post.roster.leave_new(|| shared.signals.read().is_abandoning());
+        return Polled::Tombstone;
+    }
+    post.tally.add(Count::Dequeued);
+    post.tally.add(Count::Started);
+    shared.task_started(post.id, id, task_id);
+    light_fence();
+    if shared.signals.read().is_abandoning() {
+        // The sweep may have missed this one; see `Roster`.
+        shared.abandon_started(core);
+    }
+    let frame = Frame::new(task, id, yielder);
+    let core = frame.task.core();
+    seat.frame.set(&frame);
+    // SAFETY: this call has won `start`.
+    let ran = unsafe { frame.task.run() };
+    frame.locals.clear();
+    let outcome = conclude(seat, &frame, ran);
+    seat.frame.set(std::ptr::null());
+    match ran_event(outcome) {
+        Ran::Returned => shared.task_exited(post.id, id, task_id),
+        Ran::Panicked => shared.task_failed(post.id, id, task_id),
+        Ran::Unwound => shared.task_unwound(task_id),
+    }
+    match core.word.finish(outcome) {
+        Finish::Published { waiters } => {
+            post.tally.add(Count::Ended);
+            shared.outcome_published(task_id, outcome);
+            if waiters {
+                core.wake_waiters();
+            }
+            shared.completed();
+        }
+        // SAFETY: the task was abandoned while it ran, so the body is still its runner's.
+        Finish::Lost => unsafe { frame.task.drop_body() },
+    }
+    match frame.roster.get() {
+        Some(key) => post.roster.leave(key),
+        None => post.roster.leave_new(|| shared.signals.read().is_abandoning()),
+    }
+    if outcome == Outcome::Panicked { Polled::Errored } else { Polled::Ended }
+}
+
+fn ran_event(outcome: Outcome) -> Ran {
+    match outcome {
+        Outcome::Returned => Ran::Returned,
+        Outcome::Panicked => Ran::Panicked,
+        Outcome::Cancelled | Outcome::Abandoned => Ran::Unwound,
+    }
+}
+
+/// Which outcome a run amounts to. Drops what is left of a task that was thrown at.
+fn conclude(seat: &Seat, frame: &Frame, ran: Ran) -> Outcome {
+    match ran {
+        // A payload of the pool's that was not thrown at this task came from elsewhere: a panic like any other.
+        Ran::Panicked => return Outcome::Panicked,
+        Ran::Unwound if frame.throws() == 0 => return Outcome::Panicked,
+        Ran::Returned if frame.throws() == 0 => return Outcome::Returned,
+        Ran::Returned | Ran::Unwound => {}
+    }
+    // SAFETY: the task's runner owns the body until it publishes.
+    unsafe { frame.task.drop_body() };
+    if frame.task.core().word.is_cancelled() || !seat.leaving.get() { Outcome::Cancelled } else { Outcome::Abandoned }
+}
