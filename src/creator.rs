@@ -53,17 +53,15 @@ impl Seat {
 
     /// Whether this seat has nobody who would poll next.
     pub(crate) fn wants_poller(&self) -> bool {
-        self.pollers.get() == 0 && !self.leaving.get() && !self.retiring.get()
+        self.pollers.get() == 0 && !self.leaving.get() && !self.is_retiring()
     }
 
     /// Takes an idle worker, or else makes one.
     pub(crate) fn make(&self, making: Making) -> Obtained {
         let shared = self.shared();
         while let Some(idle) = shared.take_idle() {
-            let limits = shared.limits.load();
-            if limits.running > limits.max && shared.limits.release_surplus() {
-                // The maximum was lowered meanwhile.
-                self.say_exited(idle.id);
+            if shared.limits.release_above_max() {
+                self.say_left(idle.id, WorkerState::Idle);
                 self.give_stack(idle.stack);
                 continue;
             }
@@ -115,94 +113,105 @@ impl Seat {
         }
     }
 
-    fn enroll(&self, worker: Worker) {
+    fn enroll(&self, worker: Box<Worker>) {
         self.pollers.set(self.pollers.get() + 1);
         self.ready.borrow_mut().push_back(worker);
     }
 
     /// Gives the processor to a worker, and does what it asks for when it comes back.
-    pub(crate) fn resume(&self, mut worker: Worker) {
-        let shared = self.shared();
-        shared.worker_resumed(self.post.id, worker.id);
-        shared.state_changed(worker.id, WorkerState::Ready, WorkerState::Running);
+    ///
+    /// Inlined into the loop of a drive, with what a task that only suspends needs; the rest is `came_back`.
+    #[inline(always)]
+    pub(crate) fn resume(&self, mut worker: Box<Worker>) {
+        if self.listens() {
+            self.say_resumed(worker.id);
+        }
         self.frame.set(worker.frame);
-        self.guard.set(worker.guard);
         let result = worker.coroutine.resume(());
-        let frame = self.frame.replace(std::ptr::null());
+        worker.frame = self.frame.replace(std::ptr::null());
+        if matches!(result, CoroutineResult::Yield(Yield::Ready)) {
+            // Before it is queued again: tasks that have not started come before the rest of this one.
+            self.hear_suspension(worker.id, WorkerState::Suspend);
+            self.state_changed(worker.id, WorkerState::Suspend, WorkerState::Ready);
+            self.ready.borrow_mut().push_back(worker);
+        } else {
+            self.came_back(worker, result);
+        }
+    }
+
+    #[cold]
+    fn say_resumed(&self, id: WorkerId) {
+        self.worker_resumed(self.post.id, id);
+        self.state_changed(id, WorkerState::Ready, WorkerState::Running);
+    }
+
+    #[inline(never)]
+    fn came_back(&self, mut worker: Box<Worker>, result: CoroutineResult<Yield, Exit>) {
         match result {
             CoroutineResult::Yield(Yield::Turn) => {
-                shared.state_changed(worker.id, WorkerState::Running, WorkerState::Ready);
+                self.state_changed(worker.id, WorkerState::Running, WorkerState::Ready);
                 worker.frame = std::ptr::null();
+                // First what made it give way: a due timer waits for one task, not for another turn of tasks.
+                self.look();
                 self.enroll(worker);
             }
-            CoroutineResult::Yield(Yield::Ready) => {
-                let id = worker.id;
-                worker.frame = frame;
-                self.say_suspended(id, WorkerState::Suspend);
-                // Before it is queued again: tasks that have not started come before the rest of this one.
-                self.hear_suspension(id);
-                shared.state_changed(id, WorkerState::Suspend, WorkerState::Ready);
-                self.ready.borrow_mut().push_back(worker);
-            }
-            CoroutineResult::Yield(Yield::Wait { until, call }) => {
-                worker.frame = frame;
-                self.store(worker, until, call);
-            }
-            CoroutineResult::Yield(Yield::Leak) => {
-                worker.frame = frame;
-                self.leak(worker);
-            }
+            CoroutineResult::Yield(Yield::Ready | Yield::Wait) => self.store(worker, WorkerState::Suspend),
+            CoroutineResult::Yield(Yield::Call) => self.store(worker, WorkerState::Syscall),
+            CoroutineResult::Yield(Yield::Leak) => self.leak(worker),
             CoroutineResult::Return(exit) => self.returned(worker, exit),
         }
     }
 
     /// Keeps a worker whose task waits.
-    fn store(&self, worker: Worker, until: Option<(Instant, crate::task::Generation)>, call: bool) {
-        let shared = self.shared();
+    fn store(&self, mut worker: Box<Worker>, state: WorkerState) {
+        worker.state = state;
         // SAFETY: the coroutine has just yielded from within its frame, which stays on its stack until it is resumed.
-        let task = Task::clone(unsafe { &(*worker.frame).task });
+        let frame = unsafe { &*worker.frame };
         let id = worker.id;
         let slot = self.suspended.borrow_mut().insert(worker);
-        task.core().set_slot(slot);
-        if let Some((at, generation)) = until {
-            shared.timer_armed(self.post.id, task.core().id, shared.tick(at));
-            self.timers.borrow_mut().arm(at, task, generation);
+        frame.core().set_slot(slot);
+        if let Some((at, generation)) = frame.until.take() {
+            self.timer_armed(self.post.id, frame.core().id, self.shared().tick(at));
+            self.arm(at, Task::clone(&frame.task), generation);
         }
-        self.say_suspended(id, if call { WorkerState::Syscall } else { WorkerState::Suspend });
-        self.hear_suspension(id);
+        self.hear_suspension(id, state);
     }
 
-    fn say_suspended(&self, id: WorkerId, state: WorkerState) {
-        let shared = self.shared();
-        shared.worker_suspended(self.post.id, id, state);
-        shared.state_changed(id, WorkerState::Running, state);
-    }
-
-    /// Arrow 10: tasks that wait behind the suspended one get a worker.
-    #[inline]
-    fn hear_suspension(&self, id: WorkerId) {
-        self.shared().suspension_heard(self.post.id, id);
-        if self.wants_poller() && self.queue.is_near(self.shared()) {
+    /// Arrows 9 and 10: tasks that wait behind the suspended one get a worker.
+    #[inline(always)]
+    fn hear_suspension(&self, id: WorkerId, state: WorkerState) {
+        if self.listens() {
+            self.say_suspended(id, state);
+        }
+        if self.pollers.get() == 0 && self.queue.is_near(self.shared()) {
             self.add_worker();
         }
     }
 
     #[cold]
+    fn say_suspended(&self, id: WorkerId, state: WorkerState) {
+        self.worker_suspended(self.post.id, id, state);
+        self.state_changed(id, WorkerState::Running, state);
+        self.suspension_heard(self.post.id, id);
+    }
+
+    #[cold]
     fn add_worker(&self) {
         let limits = self.shared().limits.load();
-        if (limits.running < limits.max || self.shared().has_idle()) && self.shared().size() > 0 {
+        let could = limits.running < limits.max || self.shared().has_idle();
+        if could && self.wants_poller() && self.shared().size() > 0 {
             self.make(Making::Added);
         }
     }
 
     /// A worker's coroutine has returned.
-    fn returned(&self, worker: Worker, exit: Exit) {
+    fn returned(&self, worker: Box<Worker>, exit: Exit) {
         let (shared, place, id) = (self.shared(), self.post.id, worker.id);
         let stack = worker.coroutine.into_stack();
         match exit {
             Exit::PollFailed => self.idle(id, stack, shared.keep_alive()),
             Exit::TimeOver => self.idle(id, stack, Duration::ZERO),
-            Exit::NeedsStack(task) => return self.enlarge(id, stack, task),
+            Exit::NeedsStack => return self.enlarge(id, stack),
             Exit::Errored => {
                 shared.worker_errored(place, id);
                 shared.state_changed(id, WorkerState::Running, WorkerState::Error);
@@ -224,7 +233,14 @@ impl Seat {
     /// A worker without a task: it leaves if its time is over and it is surplus, and idles otherwise.
     fn idle(&self, id: WorkerId, stack: Stack, keep_alive: Duration) {
         let shared = self.shared();
-        if keep_alive.is_zero() && (self.retiring.get() || !self.queue.is_near(shared)) && self.leave_surplus(id) {
+        let leaves = if shared.signals.read().is_lowered() && shared.limits.release_above_max() {
+            self.say_left(id, WorkerState::Running);
+            true
+        } else {
+            let over = keep_alive.is_zero() && (self.is_retiring() || !self.queue.is_near(shared));
+            over && self.leave_surplus(id, WorkerState::Running)
+        };
+        if leaves {
             self.give_stack(stack);
             shared.released();
             return;
@@ -237,21 +253,38 @@ impl Seat {
     }
 
     /// Arrows 21 to 24: whether the worker's count was surplus, and is released now.
-    fn leave_surplus(&self, id: WorkerId) -> bool {
-        let (shared, place) = (self.shared(), self.post.id);
-        shared.time_over(place, id);
-        shared.surplus_asked(place, id);
-        let surplus = shared.limits.release_surplus();
+    fn leave_surplus(&self, id: WorkerId, state: WorkerState) -> bool {
+        let surplus = self.shared().limits.release_surplus();
         if surplus {
-            shared.surplus_granted(place, id);
-            self.say_exited(id);
+            self.say_left(id, state);
+        } else {
+            self.time_over(self.post.id, id);
+            self.surplus_asked(self.post.id, id);
         }
         surplus
     }
 
-    fn say_exited(&self, id: WorkerId) {
-        self.shared().worker_exited(self.post.id, id);
-        self.shared().state_changed(id, WorkerState::Idle, WorkerState::Exited);
+    fn say_left(&self, id: WorkerId, state: WorkerState) {
+        let place = self.post.id;
+        self.time_over(place, id);
+        self.surplus_asked(place, id);
+        self.surplus_granted(place, id);
+        self.worker_exited(place, id);
+        self.state_changed(id, state, WorkerState::Exited);
+    }
+
+    /// The time of the call is over, and with it that of the workers which it idled.
+    pub(crate) fn dismiss_idle(&self) {
+        let shared = self.shared();
+        let mine = (self.post.id.0, self.drives.get());
+        while let Some(idle) = shared.take_idle_of(mine) {
+            if self.leave_surplus(idle.id, WorkerState::Idle) {
+                self.give_stack(idle.stack);
+                shared.released();
+            } else {
+                shared.put_idle(Idle { by: (u32::MAX, 0), ..idle });
+            }
+        }
     }
 
     /// Lets the workers go whose keep-alive is over, and says when the next one's is.
@@ -263,7 +296,7 @@ impl Seat {
         let now = shared.clock.now();
         loop {
             match shared.take_expired(now) {
-                Ok(idle) if self.leave_surplus(idle.id) => {
+                Ok(idle) if self.leave_surplus(idle.id, WorkerState::Idle) => {
                     self.give_stack(idle.stack);
                     shared.released();
                 }
@@ -277,7 +310,8 @@ impl Seat {
     }
 
     /// The worker goes on, on a stack that is large enough for the task it polled.
-    fn enlarge(&self, id: WorkerId, stack: Stack, task: Task) {
+    fn enlarge(&self, id: WorkerId, stack: Stack) {
+        let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
         match self.take_stack(task.core().least_stack()) {
             Some(larger) => {
                 self.give_stack(stack);
@@ -300,11 +334,11 @@ impl Seat {
     }
 
     /// Gives up a task that cannot be got rid of, with its stack.
-    fn leak(&self, worker: Worker) {
+    fn leak(&self, worker: Box<Worker>) {
         let shared = self.shared();
         // SAFETY: as in `store`; the coroutine is never resumed again, so the frame stays for ever.
         let frame = unsafe { &*worker.frame };
-        shared.abandon_started(frame.task.core());
+        shared.abandon_started(frame.core());
         if let Some(key) = frame.roster.get() {
             self.post.roster.leave(key);
         } else {
@@ -320,6 +354,23 @@ impl Seat {
 }
 
 impl Shared {
+    /// Whether `max_size` was lowered below the count of workers, and still is.
+    #[cold]
+    pub(crate) fn is_above_max(&self) -> bool {
+        let above = || {
+            let limits = self.limits.load();
+            limits.running > limits.max
+        };
+        if !above() {
+            self.signals.lower(false);
+            // Another lowering may have come in between.
+            if above() {
+                self.signals.lower(true);
+            }
+        }
+        above()
+    }
+
     /// A worker's count was released or its stack idles: the last one of a closed pool stops it.
     fn released(&self) {
         if self.signals.read().is_closed() {

@@ -14,6 +14,7 @@ use std::ptr;
 
 use crate::pool::Shared;
 use crate::schedule::Seat;
+use crate::stack;
 use crate::sync::local;
 use crate::task::{Frame, Task};
 
@@ -34,22 +35,40 @@ pub(crate) enum Here<'a> {
     Quiet,
 }
 
+/// The task that the caller is, with its seat.
+///
+/// # Safety
+/// The references are for the calling function and what it calls, and must not outlive it: that function is on the
+/// task's coroutine, above the frame, so the two outlive it, however often the coroutine is suspended in it.
+#[inline(always)]
+pub(crate) unsafe fn running<'a>() -> Option<(&'a Seat, &'a Frame)> {
+    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: a seat is in SEAT only while it is being driven (`Driving`), and the drive keeps it alive.
+    let seat = unsafe { seat.as_ref() }?;
+    // SAFETY: a seat's frame is set only while its coroutine runs, and lives on that coroutine's stack.
+    let frame = unsafe { seat.frame.get().as_ref() }?;
+    Some((seat, frame))
+}
+
+/// Whether a seat is being driven below the caller, so that it may be in a task.
+#[inline]
+pub(crate) fn is_driven() -> bool {
+    !SEAT.try_with(Cell::get).unwrap_or(ptr::null()).is_null()
+}
+
 /// Finds out where the caller is and tells `f`.
 #[inline]
 pub(crate) fn here<R>(f: impl FnOnce(Here<'_>) -> R) -> R {
-    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
-    if seat.is_null() {
-        return if is_quiet() { f(Here::Quiet) } else { f(Here::Plain) };
-    }
-    // SAFETY: a seat is in SEAT only while it is being driven (`Driving`), and the drive keeps it alive.
-    let seat = unsafe { &*seat };
-    let frame = seat.frame.get();
-    if frame.is_null() {
-        return f(Here::Plain);
-    }
-    // SAFETY: a seat's frame is set while its coroutine runs, and lives on that coroutine's stack. The caller is on that
-    // stack, above the frame, so the frame outlives this call, however often the coroutine is suspended in it.
-    f(Here::Task(seat, unsafe { &*frame }))
+    // SAFETY: `f` takes them for any lifetime, so it keeps neither.
+    f(match unsafe { running() } {
+        Some((seat, frame)) => Here::Task(seat, frame),
+        None => nowhere(),
+    })
+}
+
+#[cold]
+pub(crate) fn nowhere() -> Here<'static> {
+    if is_quiet() { Here::Quiet } else { Here::Plain }
 }
 
 fn is_quiet() -> bool {
@@ -172,28 +191,27 @@ pub(crate) fn with_identity<R>(task: &Task, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Writes to whom the address of a fault belongs, if it is in the guard of the stack that runs here.
+/// Writes to whom the address of a fault belongs, if it is in the guard of the stack that a task runs on here.
 ///
 /// Called from a signal handler: it reads thread-locals without destructors, takes no lock and allocates nothing.
 pub(crate) fn describe_fault(fault: usize, write: &mut dyn FnMut(&[u8])) -> bool {
     let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
     // SAFETY: as in `here`. The handler runs on this thread, so the seat does not change under it.
     let Some(seat) = (unsafe { seat.as_ref() }) else { return false };
-    let (start, end) = seat.guard.get();
-    if !(start..end).contains(&fault) {
+    // SAFETY: as in `here`; null between tasks.
+    let Some(frame) = (unsafe { seat.frame.get().as_ref() }) else { return false };
+    // The frame is near the base of the stack. From there down all is mapped, up to the guard.
+    let distance = ptr::from_ref(frame).addr().wrapping_sub(fault);
+    if distance > frame.stack + stack::SPREAD {
         return false;
     }
-    let shared = seat.shared();
+    let (shared, core) = (seat.shared(), frame.core());
     write(b"copool: stack overflow in pool ");
     write_number(shared.id.0, write);
     write_name(shared.fixed.name.as_deref(), write);
-    // SAFETY: as in `here`; null between tasks.
-    if let Some(frame) = unsafe { seat.frame.get().as_ref() } {
-        let core = frame.task.core();
-        write(b", task ");
-        write_number(core.id.0, write);
-        write_name(core.name(), write);
-    }
+    write(b", task ");
+    write_number(core.id.0, write);
+    write_name(core.name(), write);
     write(b": give it a larger stack (Builder::stack_size, TaskBuilder::stack_size)\n");
     true
 }

@@ -185,17 +185,26 @@ impl Shared {
                 }
             }
         }
+        self.bury_after_drop();
         self.completed();
         self.wake_all();
         abandoned
     }
 
+    /// Drops the closures of tasks that were abandoned in a queue, if there may be no seat left to do it.
+    pub(crate) fn bury_after_drop(&self) {
+        if self.signals.read().is_dropped() {
+            let remains = std::mem::take(&mut *self.remains.lock());
+            task::bury(remains);
+        }
+    }
+
     /// Abandons a task that was taken from a queue, and keeps its closure for a burial.
     pub(crate) fn abandon_queued(&self, task: &Task) -> bool {
         let Abandon::Queued { waiters } = task.core().word.abandon(false) else { return false };
-        self.outside.add_shared(Count::Dequeued);
-        self.say_abandoned(task.core().id);
         self.remains.lock().push(Task::clone(task));
+        self.count_unstarted();
+        self.say_abandoned(task.core().id);
         if waiters {
             task.core().wake_waiters();
         }
@@ -208,13 +217,18 @@ impl Shared {
         if let Abandon::Started { waiters } = core.word.abandon_started(sparing) {
             // It runs, so it does not wait, and nobody is to be told.
             let waits = core.wait.interrupt();
-            debug_assert!(!waits, "a task that runs does not wait");
+            debug_assert_eq!(waits, None, "a task that runs does not wait");
             self.say_abandoned(core.id);
             if waiters {
                 core.wake_waiters();
             }
             self.completed();
         }
+    }
+
+    fn count_unstarted(&self) {
+        self.outside.add_shared(Count::Dequeued);
+        self.outside.add_shared(Count::Unstarted);
     }
 
     fn say_abandoned(&self, id: copool_spec::TaskId) {
@@ -233,7 +247,7 @@ impl Shared {
             CancelWord::AlreadyEnded => Cancel::AlreadyEnded,
         };
         if answer == CancelWord::Claimed {
-            self.outside.add_shared(Count::Dequeued);
+            self.count_unstarted();
         }
         self.cancel_requested(core.id, said);
         match answer {
@@ -268,6 +282,6 @@ impl Drop for Unwatch<'_> {
 fn abandon_newcomer(core: &Core, sparing: bool) -> Option<(copool_spec::TaskId, Vec<Waiter>)> {
     let Abandon::Started { .. } = core.word.abandon_started(sparing) else { return None };
     let waits = core.wait.interrupt();
-    debug_assert!(!waits, "a task that has never suspended does not wait");
+    debug_assert_eq!(waits, None, "a task that has never suspended does not wait");
     Some((core.id, core.take_waiters()))
 }

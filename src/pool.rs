@@ -15,6 +15,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -43,11 +44,12 @@ use crate::task::{Core, Home, JoinHandle, Label, Task, TaskCell, TaskRef};
 #[derive(Clone)]
 pub struct PoolHandle {
     shared: Arc<Shared>,
+    home: Arc<Home>,
 }
 
 impl PoolHandle {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { home: Home::new(&shared), shared }
     }
 
     /// Submits a task.
@@ -72,7 +74,6 @@ impl PoolHandle {
     }
 
     /// Prepares a task with a name, a priority or a stack size.
-    #[must_use]
     pub fn task(&self) -> TaskBuilder<'_> {
         TaskBuilder { pool: self, name: None, priority: 0, stack_size: None }
     }
@@ -90,7 +91,6 @@ impl PoolHandle {
     /// assert_eq!(pool.try_take_task_result(task.as_ref()).unwrap(), Some(42));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    #[expect(clippy::type_complexity, reason = "the closure comes back as it was handed in")]
     pub fn submit_task<F>(
         &self,
         name: Option<String>,
@@ -130,15 +130,15 @@ impl PoolHandle {
     {
         own_seat(&self.shared, |seat| {
             let (id, home) = match seat {
-                Some(seat) => (seat.next_task_id(), Home::Seat(Arc::clone(&seat.post))),
-                None => (self.shared.next_task_id(), Home::Pool(Arc::clone(&self.shared))),
+                Some(seat) => (seat.next_task_id(), &seat.home),
+                None => (self.shared.next_task_id(), &self.home),
             };
             if !self.shared.admit(seat) {
                 self.shared.task_rejected(id);
                 return Err(Rejected::new(f, RejectReason::Stopped));
             }
             self.shared.task_accepted(seat.filter(|_| priority == 0).map(|seat| seat.post.id), id, priority);
-            let task: Task = Arc::new(TaskCell::new(Core::new(id, home, label), move || call(f)));
+            let task: Task = Arc::new(TaskCell::new(Core::new(id, Arc::clone(home), label), move || call(f)));
             self.shared.enqueue(seat, Task::clone(&task), priority);
             Ok(JoinHandle::new(task))
         })
@@ -284,7 +284,10 @@ impl PoolHandle {
     /// # Errors
     /// [`LimitError`].
     pub fn set_max_size(&self, max_size: u32) -> Result<(), LimitError> {
-        self.shared.limits.set_max(max_size)?;
+        let limits = self.shared.limits.set_max(max_size)?;
+        if limits.running > limits.max {
+            self.shared.signals.lower(true);
+        }
         self.limits_moved();
         Ok(())
     }
@@ -336,6 +339,7 @@ impl Shared {
             return true;
         }
         count(Count::Dequeued);
+        count(Count::Unstarted);
         count(Count::Ended);
         self.completed();
         false
@@ -363,12 +367,17 @@ impl Shared {
             for task in self.drain_queues() {
                 self.abandon_queued(&task);
             }
+            self.bury_after_drop();
             self.completed();
         } else if signals.has_sleepers() {
             self.wake_one();
         }
     }
 }
+
+// What a panic leaves behind in a pool is never half done: its locks are not held while the user's code runs.
+impl UnwindSafe for PoolHandle {}
+impl RefUnwindSafe for PoolHandle {}
 
 impl fmt::Debug for PoolHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -556,6 +565,9 @@ impl CoroutinePool {
         self.seat.drive(Goal::Stopped { patient: false }, None)
     }
 }
+
+impl UnwindSafe for CoroutinePool {}
+impl RefUnwindSafe for CoroutinePool {}
 
 impl Default for CoroutinePool {
     /// A pool with the default settings, and a seat on this thread.

@@ -20,8 +20,9 @@ pub(crate) use seat::{Between, Seat};
 use crate::creator::{Making, Obtained};
 use crate::error::DriveError;
 use crate::here::{self, Driving};
-use crate::sync::{panicking, thread};
+use crate::sync::{Arc, panicking, thread};
 use crate::task::{Task, Waiter};
+use crate::worker::Worker;
 
 /// What a drive is for.
 #[derive(Clone, Copy)]
@@ -40,7 +41,7 @@ pub(crate) enum Goal<'a> {
 }
 
 /// Every so many turns a seat with ready workers looks for work everywhere, not only at home.
-const LOOK_FAR_EVERY: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 3 } else { 61 };
+const LOOK_FAR_EVERY: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 4 } else { 64 };
 
 impl Seat {
     /// Drives the seat until the goal is reached, nothing more can be done, or `deadline`.
@@ -60,12 +61,15 @@ impl Seat {
         }
         crate::stack::overflow::prepare_thread();
         let guard = Driving::enter(self);
-        self.deadline.set(deadline);
+        self.set_deadline(deadline);
         self.drives.set(self.drives.get() + 1);
         let end = self.rounds(goal);
         self.retire_pollers();
+        if end == Ok(DriveEnd::Deadline) {
+            self.dismiss_idle();
+        }
         self.requeue_held();
-        self.deadline.set(None);
+        self.set_deadline(None);
         drop(guard);
         shared.pass_on();
         if let Ok(end) = end {
@@ -93,7 +97,12 @@ impl Seat {
         } else {
             self.create_minimum();
         }
+        let asks_each_turn = matches!(goal, Goal::Ended(_));
         loop {
+            if !asks_each_turn && let Some(worker) = self.next_at_once() {
+                self.turn(worker);
+                continue;
+            }
             self.look();
             if let Some(end) = self.is_reached(goal) {
                 return Ok(end);
@@ -124,10 +133,6 @@ impl Seat {
         (self.exhausted.get() || !self.post.held.lock().is_empty()) && self.suspended.borrow().is_empty()
     }
 
-    fn is_time_over(&self) -> bool {
-        self.deadline.get().is_some_and(|deadline| deadline <= self.shared().clock.now())
-    }
-
     /// Whether tasks wait that a worker of this seat could poll.
     pub(crate) fn work_waits(&self) -> bool {
         (self.queue.is_near(self.shared()) || self.shared().any_work()) && self.shared().size() > 0
@@ -154,13 +159,23 @@ impl Seat {
     }
 
     /// One turn of a worker: arrow 5, and what its coroutine asks for when it comes back.
-    fn turn(&self, worker: crate::worker::Worker) {
-        self.turns.set(self.turns.get().wrapping_add(1));
+    #[inline(always)]
+    pub(crate) fn turn(&self, worker: Box<Worker>) {
         if worker.is_poller() {
             self.pollers.set(self.pollers.get() - 1);
         }
         self.resume(worker);
-        if self.turns.get().is_multiple_of(LOOK_FAR_EVERY) && self.wants_poller() && self.work_waits() {
+        let turns = self.turns.get().wrapping_add(1);
+        self.turns.set(turns);
+        if turns.is_multiple_of(LOOK_FAR_EVERY) {
+            self.look_far();
+        }
+    }
+
+    /// Tasks on the deques of seats that nobody drives wait for the others.
+    #[cold]
+    fn look_far(&self) {
+        if self.wants_poller() && self.work_waits() {
             self.make(Making::Added);
         }
     }
@@ -169,13 +184,13 @@ impl Seat {
     fn rest(&self, goal: Goal<'_>) -> Option<DriveEnd<Instant>> {
         let shared = self.shared();
         let expiry = self.expire_idle();
-        let timer = self.timers.borrow_mut().next();
+        let timer = self.next_timer();
         let stalled = shared.is_stalled();
         match goal {
             Goal::Ready => {
                 let kept = expiry.filter(|_| shared.has_idle_of((self.post.id.0, self.drives.get())));
                 match kept {
-                    Some(until) if !shared.clock.is_virtual() => self.block(Some(until), goal),
+                    Some(_) if !shared.clock.is_virtual() => self.block(goal),
                     Some(until) if shared.clock.is_auto() => return self.jump(Some(until)),
                     _ if stalled => return Some(DriveEnd::Stalled),
                     _ if self.workers() > 0 || shared.size() > 0 => return Some(DriveEnd::Waiting { until: timer }),
@@ -185,39 +200,44 @@ impl Seat {
             }
             Goal::Drained | Goal::Ended(_) if stalled => Some(DriveEnd::Stalled),
             Goal::Stopped { patient: true } => {
-                let until = if shared.clock.is_virtual() { None } else { earliest(timer, expiry) };
-                self.block(until, goal);
+                // A background thread stays, whatever its clock.
+                let jumped = shared.clock.is_auto() && self.jump(earliest(timer, expiry)).is_none();
+                if !jumped {
+                    self.block(goal);
+                }
                 None
             }
             _ if shared.clock.is_auto() => self.jump(timer),
             _ if shared.clock.is_virtual() => Some(DriveEnd::Waiting { until: timer }),
             _ => {
-                self.block(earliest(timer, expiry), goal);
+                self.block(goal);
                 None
             }
         }
     }
 
-    /// On a clock that jumps by itself: to the next timer or the deadline, or out of the drive if there is neither.
+    /// On a clock that jumps by itself: to the next timer or the deadline, or out of the drive if it never gets there.
     fn jump(&self, to: Option<Instant>) -> Option<DriveEnd<Instant>> {
-        match earliest(to, self.deadline.get()) {
-            Some(at) => {
-                self.shared().clock.jump_to(at);
-                None
-            }
-            None => Some(DriveEnd::Waiting { until: None }),
+        let clock = &self.shared().clock;
+        let at = earliest(to, self.deadline());
+        if let Some(at) = at {
+            clock.jump_to(at);
         }
+        if at.is_some_and(|at| at <= clock.now()) { None } else { Some(DriveEnd::Waiting { until: to }) }
     }
 
-    /// Blocks until something comes, or `until`, or the deadline (arrow 19).
-    fn block(&self, until: Option<Instant>, goal: Goal<'_>) {
+    /// Blocks until something comes, or something is due (arrow 19).
+    fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
-        let until = earliest(until, self.deadline.get());
         let watches = self.watch(goal);
         self.post.announce();
-        if !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
+        // All that could have changed without waking this seat is looked at again from here on, the times included.
+        let until = earliest(earliest(self.next_timer(), shared.next_expiry()), self.deadline());
+        let due = until.is_some_and(|at| at <= shared.clock.now());
+        if !due && !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
             shared.seat_blocked(self.post.id);
-            self.post.sleep(until);
+            // A virtual clock wakes the seat when it is advanced.
+            self.post.sleep(until.filter(|_| !shared.clock.is_virtual()));
         } else {
             // Something is on its way that this seat cannot take yet; let its bringer go on.
             thread::yield_now();
@@ -249,14 +269,7 @@ impl Seat {
     /// Has whoever can reach the goal elsewhere ring this seat.
     fn watch(&self, goal: Goal<'_>) -> bool {
         match goal {
-            Goal::Ended(task) => {
-                let mut waiters = task.core().waiters.lock();
-                let watches = task.core().word.watch();
-                if watches {
-                    waiters.push(Waiter::Seat(crate::sync::Arc::clone(&self.post)));
-                }
-                watches
-            }
+            Goal::Ended(task) => task.core().add_waiter(Waiter::Seat(Arc::clone(&self.post))),
             Goal::Drained => {
                 self.shared().signals.add_watcher();
                 true
@@ -268,9 +281,8 @@ impl Seat {
     fn unwatch(&self, goal: Goal<'_>) {
         match goal {
             Goal::Ended(task) => {
-                task.core().waiters.lock().retain(
-                    |waiter| !matches!(waiter, Waiter::Seat(post) if crate::sync::Arc::ptr_eq(post, &self.post)),
-                )
+                let is_this = |waiter: &Waiter| matches!(waiter, Waiter::Seat(post) if Arc::ptr_eq(post, &self.post));
+                task.core().remove_waiters(is_this);
             }
             Goal::Drained => self.shared().signals.remove_watcher(),
             Goal::Ready | Goal::Stopped { .. } => {}
@@ -282,7 +294,7 @@ impl Seat {
         if self.pollers.get() == 0 {
             return;
         }
-        self.retiring.set(true);
+        self.set_retiring(true);
         let count = self.ready.borrow().len();
         for _ in 0..count {
             let worker = self.ready.borrow_mut().pop_front();
@@ -293,7 +305,7 @@ impl Seat {
                 self.ready.borrow_mut().push_back(worker);
             }
         }
-        self.retiring.set(false);
+        self.set_retiring(false);
         debug_assert_eq!(self.pollers.get(), 0, "a drive leaves no poller behind");
     }
 }

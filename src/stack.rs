@@ -115,6 +115,9 @@ fn page_size() -> usize {
     }
 }
 
+/// By how much the distance from a stack's base to the end of its guard may exceed its size: two of the largest pages.
+pub(crate) const SPREAD: usize = 2 * 64 * 1024;
+
 /// The memory, or the mappings, for one more stack cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exhausted;

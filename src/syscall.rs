@@ -65,7 +65,7 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
         let call = Call { job, name, task: Arc::clone(&frame.task), generation };
         if shared.clock.is_virtual() {
-            seat.calls.borrow_mut().push_back(call);
+            seat.queue_call(call);
             return true;
         }
         match shared.helpers.push(call) {

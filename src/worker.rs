@@ -7,33 +7,32 @@
 
 use std::time::Instant;
 
-use copool_spec::{Outcome, Tell, WorkerId};
+use copool_spec::{Outcome, Tell, WorkerId, WorkerState};
 use corosensei::Coroutine;
 
 use crate::pool::Count;
 use crate::schedule::{Between, Seat};
 use crate::stack::Stack;
 use crate::sync::light_fence;
-use crate::task::{Finish, Frame, Generation, Ran, Start, Task};
+use crate::task::{Finish, Frame, Ran, Start, Task};
 
 /// What a coroutine tells its seat when it gives up the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Yield {
     /// The worker has polled for long enough, or something else is ready: it goes to the back.
     Turn,
     /// The task is ready again at once.
     Ready,
-    /// The task waits: until its timer, or for a note. `call`: for a system call.
-    Wait {
-        /// When the timer is due, and for which wait.
-        until: Option<(Instant, Generation)>,
-        /// Whether it waits for a system call.
-        call: bool,
-    },
+    /// The task waits for a note, or until the timer in its frame.
+    Wait,
+    /// The task waits for a system call.
+    Call,
     /// The task cannot be got rid of: forget the coroutine.
     Leak,
 }
 
 /// Why a worker's coroutine has returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// There was nothing to poll.
     PollFailed,
@@ -41,33 +40,34 @@ pub(crate) enum Exit {
     Errored,
     /// The time of the schedule call is over, or the drive ends.
     TimeOver,
-    /// The task that it polled needs a larger stack.
-    NeedsStack(Task),
+    /// The task that it polled, which is in the seat's hand, needs a larger stack.
+    NeedsStack,
 }
 
 pub(crate) type Yielder = corosensei::Yielder<(), Yield>;
 
-/// A live worker.
+/// A live worker: a cache line of its own, as it moves from queue to queue at each turn.
+#[repr(align(64))]
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) coroutine: Coroutine<(), Yield, Exit, Stack>,
     /// The frame of its task; null while it has none.
     pub(crate) frame: *const Frame,
-    /// The addresses of its stack's guard.
-    pub(crate) guard: (usize, usize),
+    /// What it was last said to be in, while its task waits.
+    pub(crate) state: WorkerState,
 }
 
 impl Worker {
     /// A worker on this stack that will poll, after it has run `first`.
-    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Self {
+    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Box<Self> {
         let seat = std::ptr::from_ref(seat);
-        let (size, guard) = (stack.size(), stack.guard());
+        let size = stack.size();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder, ()| {
             // SAFETY: only the seat itself resumes the coroutine, and it is alive while it does.
             let seat = unsafe { &*seat };
             work(seat, id, yielder, size, first)
         });
-        Self { id, coroutine, frame: std::ptr::null(), guard: (guard.start, guard.end) }
+        Box::new(Self { id, coroutine, frame: std::ptr::null(), state: WorkerState::Ready })
     }
 
     pub(crate) fn is_poller(&self) -> bool {
@@ -96,30 +96,31 @@ enum Polled {
 
 /// The body of every worker coroutine.
 fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<Task>) -> Exit {
-    let (shared, place) = (&*seat.post.shared, seat.post.id);
+    let place = seat.post.id;
     let mut held = first;
     let mut turn = 0;
     loop {
-        if seat.retiring.get() && held.is_none() {
+        if seat.is_retiring() && held.is_none() {
             return Exit::TimeOver;
         }
         let task = match held.take() {
             Some(task) => task,
             None => {
-                shared.task_polled(place, id);
+                seat.task_polled(place, id);
                 match seat.queue.poll(&seat.post) {
                     Some(task) => task,
                     None => {
-                        shared.poll_failed(place, id);
+                        seat.poll_failed(place, id);
                         return Exit::PollFailed;
                     }
                 }
             }
         };
         if task.core().least_stack() > size {
-            return Exit::NeedsStack(task);
+            seat.hand.set(Some(task));
+            return Exit::NeedsStack;
         }
-        match run(seat, id, yielder, task) {
+        match run(seat, id, yielder, size, task) {
             Polled::Errored => return Exit::Errored,
             Polled::Ended => turn += 1,
             Polled::Tombstone => {}
@@ -132,12 +133,12 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
             }
             Between::TimeOver => return Exit::TimeOver,
         }
-        shared.next_poll(place, id);
+        seat.next_poll(place, id);
     }
 }
 
 /// Runs one task to its end, through all its suspensions.
-fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, task: Task) -> Polled {
+fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) -> Polled {
     let (post, shared) = (&*seat.post, &*seat.post.shared);
     let core = task.core();
     let task_id = core.id;
@@ -147,15 +148,14 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, task: Task) -> Polled {
         return Polled::Tombstone;
     }
     post.tally.add(Count::Dequeued);
-    post.tally.add(Count::Started);
-    shared.task_started(post.id, id, task_id);
+    seat.task_started(post.id, id, task_id);
     light_fence();
     if shared.signals.read().is_abandoning() {
         // The sweep may have missed this one; see `Roster`.
         shared.abandon_started(core);
     }
-    let frame = Frame::new(task, id, yielder);
-    let core = frame.task.core();
+    let frame = Frame::new(task, id, yielder, size);
+    let core = frame.core();
     seat.frame.set(&frame);
     // SAFETY: this call has won `start`.
     let ran = unsafe { frame.task.run() };
@@ -163,14 +163,14 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, task: Task) -> Polled {
     let outcome = conclude(seat, &frame, ran);
     seat.frame.set(std::ptr::null());
     match ran_event(outcome) {
-        Ran::Returned => shared.task_exited(post.id, id, task_id),
-        Ran::Panicked => shared.task_failed(post.id, id, task_id),
-        Ran::Unwound => shared.task_unwound(task_id),
+        Ran::Returned => seat.task_exited(post.id, id, task_id),
+        Ran::Panicked => seat.task_failed(post.id, id, task_id),
+        Ran::Unwound => seat.task_unwound(task_id),
     }
     match core.word.finish(outcome) {
         Finish::Published { waiters } => {
             post.tally.add(Count::Ended);
-            shared.outcome_published(task_id, outcome);
+            seat.outcome_published(task_id, outcome);
             if waiters {
                 core.wake_waiters();
             }

@@ -151,9 +151,12 @@ fn summarize(err: &mut dyn Write, report: &Report) -> io::Result<()> {
         report.skipped,
     )?;
     let counters = &report.counters;
+    // The pool counts the threads that it has started; this one drove as well.
     writeln!(
         err,
         "checksum: {} workers, {} stacks, {} threads",
-        counters.workers_created, counters.stacks, counters.threads
+        counters.workers_created,
+        counters.peak_stacks,
+        counters.threads + 1,
     )
 }

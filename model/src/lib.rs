@@ -14,6 +14,7 @@
 pub mod loom;
 pub mod shuttle;
 
+mod failing;
 mod setting;
 
 pub use copool_under_loom as under_loom;

@@ -4,6 +4,7 @@
 //! thorough but not complete; without one it is complete, and only the smallest models end.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
+use crate::failing::Watch;
 use crate::setting::setting;
 use crate::under_loom;
 
@@ -21,6 +23,9 @@ pub const BOUND: &str = "COPOOL_LOOM_BOUND";
 
 /// How many preemptions [`Bounds::preemptions`] allows if [`BOUND`] is not set.
 pub const DEFAULT_BOUND: usize = 2;
+
+/// Loom's own variable: with it loom notes where in the sources each access is, and takes much longer.
+const LOCATION: &str = "LOOM_LOCATION";
 
 /// How far a check goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,73 +63,52 @@ impl Bounds {
     }
 }
 
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.preemptions {
+            Some(bound) => write!(f, "up to {bound} preemptions"),
+            None => f.write_str("all schedules"),
+        }
+    }
+}
+
 /// Runs `f` under loom in every execution within `bounds`, and says how many they were.
 ///
 /// # Panics
 /// If an execution fails, or none was run.
 pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 'static) -> usize {
+    let start = Instant::now();
     let executions = Arc::new(AtomicUsize::new(0));
-    let report = Report { name, bounds, executions: Arc::clone(&executions), start: Instant::now() };
+    let watch = Watch::new({
+        let executions = Arc::clone(&executions);
+        move || {
+            let execution = executions.load(Ordering::Relaxed);
+            eprintln!("loom    {name}: {bounds}: failed in execution {execution} ({LOCATION}=1 names racing lines)");
+        }
+    });
     let f = Arc::new(f);
+    let count = Arc::clone(&executions);
     builder(bounds).check(move || {
-        executions.fetch_add(1, Ordering::Relaxed);
+        count.fetch_add(1, Ordering::Relaxed);
         under_loom::checked::begin();
         let f = Arc::clone(&f);
         on_a_large_stack(move || f());
     });
-    report.passed()
+    drop(watch);
+    let executions = executions.load(Ordering::Relaxed);
+    assert!(executions > 0, "loom ran no execution of {name}");
+    println!("loom    {name}: {bounds}: {executions} executions in {:.2} s", start.elapsed().as_secs_f64());
+    executions
 }
 
 fn builder(bounds: Bounds) -> ::loom::model::Builder {
     let mut builder = ::loom::model::Builder::new();
     builder.preemption_bound = bounds.preemptions;
     builder.max_branches = bounds.branches;
-    // Loom would stop at these without a word, and the report would claim too much.
+    // Loom stops at these without a word, and the report would claim too much.
     builder.max_duration = None;
     builder.max_permutations = None;
     builder
-}
-
-/// Says what was checked, or, if dropped on the way, where it failed.
-struct Report {
-    name: &'static str,
-    bounds: Bounds,
-    executions: Arc<AtomicUsize>,
-    start: Instant,
-}
-
-impl Report {
-    fn passed(self) -> usize {
-        let executions = self.executions.load(Ordering::Relaxed);
-        assert!(executions > 0, "loom ran no execution of {}", self.name);
-        println!(
-            "loom    {}: {}: {executions} executions in {:.2} s",
-            self.name,
-            self.bound(),
-            self.start.elapsed().as_secs_f64()
-        );
-        executions
-    }
-
-    fn bound(&self) -> String {
-        match self.bounds.preemptions {
-            Some(bound) => format!("up to {bound} preemptions"),
-            None => "all schedules".to_owned(),
-        }
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!(
-                "loom    {}: {}: failed in execution {} (LOOM_LOCATION=1 makes loom name the lines of a data race)",
-                self.name,
-                self.bound(),
-                self.executions.load(Ordering::Relaxed)
-            );
-        }
-    }
 }
 
 /// Loom's main thread has 32 KiB of stack, which the report of a failure alone can use up.

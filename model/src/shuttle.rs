@@ -8,10 +8,10 @@
 
 mod schedule;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ::shuttle::scheduler::{
@@ -21,6 +21,7 @@ use ::shuttle::scheduler::{
 use ::shuttle::{Config, FailurePersistence, Runner};
 use schedule::Recording;
 
+use crate::failing::Watch;
 use crate::setting::setting;
 use crate::under_shuttle;
 
@@ -103,13 +104,24 @@ where
     F: Fn() + Send + Sync + 'static,
 {
     let start = Instant::now();
-    let failing = Failing::watch(name, bound);
-    let recorder = Recorder { inner: scheduler, recording: Rc::clone(&failing.0) };
+    let recording = Rc::<RefCell<Recording>>::default();
+    let recorder = Recorder { inner: scheduler, recording: Rc::clone(&recording) };
+    let watch = Watch::new({
+        let bound = bound.to_owned();
+        move || {
+            // A scheduler that panics is writing.
+            if let Ok(recording) = recording.try_borrow() {
+                let execution = recording.number();
+                eprintln!("shuttle {name}: {bound}: failed in execution {execution}; to replay it, run this test with");
+                eprintln!("{REPLAY}={name}:{recording}");
+            }
+        }
+    });
     let executions = Runner::new(recorder, config()).run(move || {
         under_shuttle::checked::begin();
         f();
     });
-    drop(failing);
+    drop(watch);
     assert!(executions > 0, "shuttle ran no execution of {name}");
     println!("shuttle {name}: {bound}: {executions} executions in {:.2} s", start.elapsed().as_secs_f64());
     executions
@@ -158,61 +170,5 @@ impl<S: Scheduler> Scheduler for Recorder<S> {
     fn next_u64(&mut self) -> u64 {
         self.recording.borrow_mut().random();
         self.inner.next_u64()
-    }
-}
-
-thread_local! {
-    /// What to print if the check that runs on this thread fails.
-    static WATCHED: RefCell<Option<Watched>> = const { RefCell::new(None) };
-    /// Whether that has been printed.
-    static REPORTED: Cell<bool> = const { Cell::new(false) };
-}
-
-struct Watched {
-    name: &'static str,
-    bound: String,
-    recording: Rc<RefCell<Recording>>,
-}
-
-/// While it lives, the first panic on this thread prints how to replay the execution: from the panic hook, as the
-/// unwinding of a failed execution may end in an abort.
-struct Failing(Rc<RefCell<Recording>>);
-
-impl Failing {
-    fn watch(name: &'static str, bound: &str) -> Self {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let hook = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| {
-                WATCHED.with_borrow(|watched| watched.iter().for_each(Watched::report));
-                hook(info);
-            }));
-        });
-        let recording = Rc::default();
-        REPORTED.set(false);
-        WATCHED.set(Some(Watched { name, bound: bound.to_owned(), recording: Rc::clone(&recording) }));
-        Self(recording)
-    }
-}
-
-impl Drop for Failing {
-    fn drop(&mut self) {
-        WATCHED.set(None);
-    }
-}
-
-impl Watched {
-    fn report(&self) {
-        // A scheduler that panics is writing.
-        let Ok(recording) = self.recording.try_borrow() else { return };
-        if !REPORTED.replace(true) {
-            eprintln!(
-                "shuttle {}: {}: failed in execution {}; to replay it, run this test with\n{REPLAY}={}:{recording}",
-                self.name,
-                self.bound,
-                recording.number(),
-                self.name,
-            );
-        }
     }
 }

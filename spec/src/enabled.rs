@@ -3,7 +3,7 @@
 //! Where a rule leaves a number to the user or to the clock (a priority, a limit, a due time), or a name to the pool (a new
 //! worker), one stands for all: exploring the rest would show nothing new.
 
-use crate::state::{Call, Drive, Heard, State, TaskState};
+use crate::state::{State, TaskState};
 use crate::{
     Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId,
     WorkerState, step,
@@ -25,19 +25,21 @@ pub fn of_pool(s: &State, events: &mut Vec<Event>) {
     for (&seat, it) in &s.seats {
         match (it.drive, it.on) {
             (_, Some(worker)) => of_worker(s, seat, worker, events),
-            (Drive::Away, _) => {
-                events.push(Event::ScheduleCalled { seat });
-                pollers(s, seat, |worker| events.push(Event::WorkerReturned { seat, worker }));
+            (None, _) => events.push(Event::ScheduleCalled { seat }),
+            (Some(Arrow::SeatLeaving), _) => {
+                let ready = it.ready.iter().chain(&it.woken);
+                events.extend(ready.map(|&worker| Event::WorkerResumed { seat, worker }));
+                pollers(s, seat, |worker| events.push(Event::TimeOver { seat, worker }));
             }
-            (Drive::Ended, _) => events.push(Event::ThreadResumed { seat }),
-            (Drive::Empty, _) => ends(s, seat, events),
+            (Some(Arrow::ScheduleEnded), _) => events.push(Event::ThreadResumed { seat }),
+            (Some(Arrow::NothingToDo), _) => ends(s, seat, events),
             (drive, _) => {
-                if drive == Drive::Called {
+                if drive == Some(Arrow::ScheduleCalled) {
                     events.extend([Event::ScheduleRefused { seat }, Event::NothingToDo { seat }]);
                 }
                 of_free_seat(s, seat, events);
                 ends(s, seat, events);
-                if drive != Drive::Blocked {
+                if drive != Some(Arrow::SeatBlocked) {
                     events.push(Event::SeatBlocked { seat });
                 }
             }
@@ -50,11 +52,12 @@ fn of_free_seat(s: &State, seat: SeatId, events: &mut Vec<Event>) {
     let it = &s.seats[&seat];
     let worker = fresh(s);
     events.push(match it.heard {
-        Heard::Nothing => Event::WorkerCreated { seat, worker },
-        Heard::Suspension => Event::WorkerAdded { seat, worker },
-        Heard::Error => Event::WorkerRecreated { seat, worker },
+        Some(Arrow::SuspensionHeard) => Event::WorkerAdded { seat, worker },
+        Some(Arrow::CountReduced) => Event::WorkerRecreated { seat, worker },
+        _ => Event::WorkerCreated { seat, worker },
     });
-    events.extend(it.ready.iter().map(|&worker| Event::WorkerResumed { seat, worker }));
+    let ready = it.ready.iter().chain(&it.woken).chain(&it.on);
+    events.extend(ready.map(|&worker| Event::WorkerResumed { seat, worker }));
     let idle = || s.workers.iter().filter(|(_, w)| w.state == WorkerState::Idle && w.seat.is_none()).map(|(id, _)| *id);
     if s.tasks_wait() {
         events.extend(idle().map(|worker| Event::WorkerResumed { seat, worker }));
@@ -95,6 +98,7 @@ fn of_worker(s: &State, seat: SeatId, worker: WorkerId, events: &mut Vec<Event>)
     let back = [Event::TimeOver { seat, worker }, Event::WorkerReturned { seat, worker }];
     let Some(at) = it.at else { return };
     match at {
+        Arrow::WorkerResumed | Arrow::TaskExited if s.leaving(Some(seat)) => events.extend(back),
         Arrow::WorkerResumed | Arrow::NextPoll => events.push(Event::TaskPolled { seat, worker }),
         Arrow::TaskPolled => {
             events.push(Event::PollFailed { seat, worker });
@@ -113,7 +117,10 @@ fn of_worker(s: &State, seat: SeatId, worker: WorkerId, events: &mut Vec<Event>)
             events.push(Event::WorkerSuspended { seat, worker, state });
         }
         Arrow::WorkerSuspended => events.push(Event::SuspensionHeard { seat, worker }),
-        Arrow::TaskExited if s.seats[&seat].drive == Drive::Away => events.push(Event::WorkerReturned { seat, worker }),
+        Arrow::SuspensionHeard => {
+            of_free_seat(s, seat, events);
+            ends(s, seat, events);
+        }
         Arrow::TaskExited => {
             events.push(Event::NextPoll { seat, worker });
             events.extend(back);
@@ -150,7 +157,7 @@ fn of_users(s: &State, events: &mut Vec<Event>) {
     events.push(Event::SeatAttached { seat: SeatId(s.seats.keys().next_back().map_or(0, |last| last.0 + 1)) });
     for &seat in s.seats.keys() {
         events.push(Event::TaskAccepted { seat: Some(seat), task, priority: 0 });
-        events.extend([Event::SeatLeft { seat }, Event::StackExhausted { seat }]);
+        events.extend([Event::SeatLeaving { seat }, Event::SeatLeft { seat }, Event::StackExhausted { seat }]);
     }
     s.tasks.keys().for_each(|task| of_task(s, *task, events));
 }
@@ -163,7 +170,11 @@ fn of_task(s: &State, task: TaskId, events: &mut Vec<Event>) {
     events.extend(outcomes.map(|outcome| Event::OutcomePublished { task, outcome }));
     events.extend(answers.map(|answer| Event::CancelRequested { task, answer }));
     events.extend([Event::TaskUnwound { task }, Event::TaskAbandoned { task }, Event::TaskWoken { task }]);
-    events.push(if it.call == Call::Entered { Event::SyscallLeft { task } } else { Event::SyscallEntered { task } });
+    events.push(if it.call == Some(Arrow::SyscallEntered) {
+        Event::SyscallLeft { task }
+    } else {
+        Event::SyscallEntered { task }
+    });
     let (Some(seat), Some(worker), TaskState::Running) = (it.seat, it.worker, it.state) else { return };
     events.extend([Event::TaskExited { seat, worker, task }, Event::TaskFailed { seat, worker, task }]);
     events.extend([Event::TimerArmed { seat, task, at: Tick(0) }, Event::Overran { seat, task }]);

@@ -94,9 +94,10 @@ fn taken_in_order(s: &State, seat: SeatId, task: TaskId) -> bool {
     let own = &s.seats[&seat].deque;
     let place = |queue: &std::collections::VecDeque<TaskId>, id: TaskId| queue.iter().position(|other| *other == id);
     if params.age_every != 0 && polls % params.age_every == 0 {
-        let oldest = [s.lane.iter().min(), own.front(), s.injector.front()];
-        let turn = (polls / params.age_every % 3) as usize;
-        return oldest[turn].is_none_or(|oldest| *oldest == task);
+        let turn = polls / params.age_every % 4;
+        let others = s.seats.iter().any(|(id, other)| *id != seat && !other.deque.is_empty());
+        let oldest = [None, s.lane.iter().min(), s.injector.front(), own.front()][turn as usize];
+        return oldest.is_none_or(|oldest| *oldest == task) && !(turn == 0 && others);
     }
     if params.injector_every != 0 && polls % params.injector_every == 0 && !s.injector.is_empty() {
         return s.injector.front() == Some(&task);

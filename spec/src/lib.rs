@@ -1,4 +1,4 @@
-//! The vocabulary of the `copool` coroutine pool.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 pub mod draw;

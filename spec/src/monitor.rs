@@ -12,7 +12,7 @@ use core::fmt;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::state::{Drive, Params, State};
+use crate::state::{Params, State};
 use crate::{Event, SeatId, TaskId, WorkerId, WorkerState, apply, draw, invariants};
 
 /// Why a log is not one of the spec's, in words, with the log as a sequence diagram.
@@ -166,7 +166,7 @@ pub fn at_rest(state: &State) -> Result<(), String> {
     if let Some((id, task)) = state.tasks.iter().find(|(_, task)| task.outcome.is_none()) {
         return Err(format!("{id} has no outcome: {task:?}"));
     }
-    if let Some((id, seat)) = state.seats.iter().find(|(_, seat)| seat.drive != Drive::Away) {
+    if let Some((id, seat)) = state.seats.iter().find(|(_, seat)| seat.drive.is_some()) {
         return Err(format!("{id} is being driven: {seat:?}"));
     }
     let busy = |state| !matches!(state, WorkerState::Idle | WorkerState::Ready);

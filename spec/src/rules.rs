@@ -15,7 +15,7 @@ pub mod worker;
 
 pub use {creator::*, lifecycle::*, pool::*, queue::*, schedule::*, task::*, wait::*, worker::*};
 
-use crate::state::{Drive, Heard, Seat, State, Task, TaskState, Worker};
+use crate::state::{Seat, State, Task, TaskState, Worker};
 use crate::{Arrow, Event, SeatId, TaskId, WorkerId, WorkerState};
 
 /// What a rule answers: why the event may not happen, if it may not.
@@ -74,6 +74,13 @@ impl State {
         self.go(seat, worker, from, to)
     }
 
+    /// The arrows after which a worker is between two polls.
+    fn between_polls(&self, seat: SeatId) -> [Arrow; 5] {
+        let starved = self.seats.get(&seat).is_some_and(|seat| seat.starved);
+        let tombstone = if self.params.exact && !starved { Arrow::PollFailed } else { Arrow::TaskPolled };
+        [Arrow::WorkerResumed, Arrow::TaskExited, Arrow::PollFailed, Arrow::NextPoll, tombstone]
+    }
+
     /// The worker goes on over its last arrow and gives up the processor.
     fn go_off(&mut self, seat: SeatId, worker: WorkerId, from: &[Arrow], to: Arrow) -> Check {
         self.go(seat, worker, from, to)?;
@@ -82,21 +89,37 @@ impl State {
         Ok(())
     }
 
-    /// The seat is being driven and nobody has its processor. A worker whose turn is over has gone to the back.
+    /// The seat is being driven, or leaves, and nobody has its processor: a worker whose turn is over, or whose task only
+    /// let others go first, has gone to the back of the ready ones, and behind it those that were woken meanwhile.
     fn between_turns(&mut self, seat: SeatId) -> Check {
-        let turn = self.params.polls_per_turn;
+        let exact = self.params.exact;
         if let Some(worker) = self.seat(seat)?.on {
             let it = self.worker(worker)?;
-            if it.at == Some(Arrow::TaskExited) && it.task.is_none() && it.turn >= turn {
-                (it.state, it.at, it.turn) = (WorkerState::Ready, None, 0);
-                let it = self.seat(seat)?;
-                it.on = None;
-                it.ready.push_back(worker);
-            }
+            let turned = match it.at {
+                Some(Arrow::TaskExited) => it.task.is_none(),
+                Some(Arrow::TaskPolled) => !exact,
+                at => at == Some(Arrow::SuspensionHeard),
+            };
+            require(turned, "a worker has the seat's processor")?;
+            it.turn = if it.task.is_some() { it.turn } else { 0 };
+            (it.state, it.at) = (WorkerState::Ready, None);
+            let it = self.seat(seat)?;
+            it.on = None;
+            it.ready.push_back(worker);
         }
         let it = self.seat(seat)?;
-        require(matches!(it.drive, Drive::Called | Drive::Driving | Drive::Blocked), "the seat is not being driven")?;
-        require(it.on.is_none(), "a worker has the seat's processor")
+        it.ready.append(&mut it.woken);
+        require(!matches!(it.drive, None | Some(Arrow::ScheduleEnded)), "the seat is not being driven")
+    }
+
+    /// The drive goes on with its workers, unless it said that there is nothing to do, or the seat leaves.
+    fn drive_on(&mut self, seat: SeatId, to: Arrow) -> Check {
+        let exact = self.params.exact;
+        let it = self.seat(seat)?;
+        require(!exact || it.drive != Some(Arrow::NothingToDo), "the drive has said that there is nothing to do")?;
+        require(it.drive != Some(Arrow::SeatLeaving), "the seat leaves")?;
+        (it.drive, it.heard) = (Some(to), None);
+        Ok(())
     }
 
     /// If the worker rests, the seat takes it to make it leave: an idle one, or one that waits for its turn to poll.
@@ -106,10 +129,10 @@ impl State {
             require(it.task.is_none(), "the worker holds a task")?;
             require(it.seat.is_none_or(|home| home == seat), "the worker belongs to another seat")?;
             it.seat = Some(seat);
+            self.between_turns(seat)?;
             let it = self.seat(seat)?;
-            require(it.on.is_none(), "a worker has the seat's processor")?;
             it.ready.retain(|ready| *ready != worker);
-            (it.on, it.heard) = (Some(worker), Heard::Nothing);
+            (it.on, it.heard) = (Some(worker), None);
         }
         Ok(())
     }
@@ -120,7 +143,8 @@ impl State {
         let (Some(seat), Some(task)) = (it.seat, it.task) else { return Err("the worker holds no task") };
         if it.at.is_none() && self.task(task)?.state == TaskState::Ready {
             self.worker(worker)?.state = WorkerState::Ready;
-            self.seat(seat)?.ready.push_back(worker);
+            let it = self.seat(seat)?;
+            if it.on.is_some() { &mut it.woken } else { &mut it.ready }.push_back(worker);
         }
         Ok(())
     }

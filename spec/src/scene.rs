@@ -8,9 +8,11 @@
 pub mod catalog;
 mod users;
 
+use std::collections::{HashSet, VecDeque};
+
 use crate::enabled;
 use crate::script::{Machine, Op, Script, Step, Submission};
-use crate::state::{Call, Drive, Params, State, TaskState};
+use crate::state::{Params, State, TaskState};
 use crate::{Arrow, DriveEnd, Event, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Violation};
 
 /// The bounds of a small world.
@@ -20,6 +22,8 @@ pub struct Scene {
     pub name: &'static str,
     /// Why these bounds show all there is to see of their kind.
     pub why: &'static str,
+    /// How many states it has: any change of the rules shows here.
+    pub states: usize,
     /// The pool's constants.
     pub params: Params,
     /// How many seats there are from the beginning.
@@ -128,19 +132,13 @@ impl Stage {
         let mut events = Vec::new();
         enabled::of_pool(&play.pool, &mut events);
         events.retain(|event| match event {
-            Event::ScheduleCalled { seat } => !self.leaving(play, *seat),
             Event::ScheduleEnded { end: DriveEnd::Deadline | DriveEnd::Waiting { .. }, seat } => {
-                !self.scene.patient || play.pool.seats[seat].drive == Drive::Empty
+                !self.scene.patient || play.pool.seats[seat].drive == Some(Arrow::NothingToDo)
             }
             _ => true,
         });
         for (&id, task) in &play.pool.tasks {
-            between(id, task, &mut events);
-            let dropped = task.abandoned && task.outcome.is_some() && task.call != Call::Entered;
-            let rests = matches!(task.state, TaskState::Waiting(_) | TaskState::Ready);
-            if dropped && rests && task.seat.is_some_and(|seat| self.leaving(play, seat)) {
-                events.push(Event::TaskUnwound { task: id });
-            }
+            between(&play.pool, id, task, &mut events);
             if self.joined(play, id) {
                 events.push(Event::TaskWoken { task: id });
             }
@@ -162,10 +160,10 @@ impl Stage {
 
     /// The state after a move, if its rule allows it.
     #[must_use]
-    pub fn play(&self, before: &Play, m: &Move, step: Rules) -> Option<Play> {
+    pub fn play(&self, before: &Play, m: &Move, rules: Rules) -> Option<Play> {
         let (pool, broken) = match &m.event {
             Some(event) => {
-                let pool = step(before.pool.clone(), event).ok()?;
+                let pool = rules(before.pool.clone(), event).ok()?;
                 let broken = crate::invariants::broken(&before.pool, event, &pool);
                 (pool, broken)
             }
@@ -181,7 +179,7 @@ impl Stage {
             && let Some(id) = after.pool.workers[&worker].task
         {
             let at = id.0 as usize;
-            let thrown = after.pool.tasks[&id].cancelled || after.pool.tasks[&id].abandoned;
+            let thrown = thrown(&after.pool, id);
             if core::mem::take(&mut after.tasks[at].waited) && !thrown {
                 after.tasks[at].body.advance(&self.tasks[at].body);
             }
@@ -195,9 +193,30 @@ impl Stage {
     pub fn quiet(&self, play: &Play) -> bool {
         let scripts =
             play.threads.iter().zip(&self.scene.script.threads).all(|(at, ops)| usize::from(at.0) == ops.len());
-        let away = play.pool.seats.values().all(|seat| seat.drive == Drive::Away && seat.on.is_none());
+        let away = play.pool.seats.values().all(|seat| seat.drive.is_none() && seat.on.is_none());
         let stopped = !play.pool.stop_called || play.pool.phase == PoolState::Stopped;
         scripts && away && stopped && (crate::monitor::at_rest(&play.pool).is_ok() || play.pool.stalled())
+    }
+
+    /// Walks through every state, nearest first, and shows each step of the pool that is found on the way.
+    pub fn walk(&self, rules: Rules, mut show: impl FnMut(&State, &Event, &State)) {
+        let first = self.first();
+        let mut seen = HashSet::from([first.clone()]);
+        let mut next = VecDeque::from([first]);
+        let mut moves = Vec::new();
+        while let Some(play) = next.pop_front() {
+            self.moves(&play, &mut moves);
+            for m in moves.drain(..) {
+                let Some(after) = self.play(&play, &m, rules) else { continue };
+                if let Some(event) = &m.event {
+                    show(&play.pool, event, &after.pool);
+                }
+                if !seen.contains(&after) {
+                    seen.insert(after.clone());
+                    next.push_back(after);
+                }
+            }
+        }
     }
 
     fn op(&self, play: &Play, thread: usize) -> Option<&Op> {
@@ -207,13 +226,6 @@ impl Stage {
     /// The seat that a thread of the script attaches.
     fn own_seat(&self, thread: usize) -> SeatId {
         SeatId(self.scene.seats + u32::try_from(thread).unwrap_or(0))
-    }
-
-    /// Whether the seat's thread is about to drop it.
-    fn leaving(&self, play: &Play, seat: SeatId) -> bool {
-        (0..play.threads.len()).any(|thread| {
-            self.own_seat(thread) == seat && play.threads[thread].1 > 0 && self.op(play, thread) == Some(&Op::Leave)
-        })
     }
 
     /// Whether a task waits for another one that has its outcome.
@@ -226,29 +238,36 @@ impl Stage {
     }
 }
 
+/// Whether a task is thrown at where it next suspends.
+fn thrown(pool: &State, task: TaskId) -> bool {
+    let it = &pool.tasks[&task];
+    it.cancelled || it.abandoned || pool.leaving(it.seat)
+}
+
 fn ended(pool: &State, task: TaskId) -> bool {
     pool.tasks.get(&task).is_some_and(|task| task.outcome.is_some())
 }
 
 /// What may happen to a task that no script decides: its outcome is published, its wait ends, its system call goes on, it
 /// is unwound with its seat.
-fn between(id: TaskId, task: &crate::state::Task, events: &mut Vec<Event>) {
+fn between(pool: &State, id: TaskId, task: &crate::state::Task, events: &mut Vec<Event>) {
     let publish = |outcome| Event::OutcomePublished { task: id, outcome };
-    let thrown = task.cancelled || task.abandoned;
+    let thrown = thrown(pool, id);
     match task.state {
         _ if task.outcome.is_some() => {}
         _ if task.abandoned => events.push(publish(Outcome::Abandoned)),
         TaskState::Withdrawn => events.push(publish(Outcome::Cancelled)),
+        TaskState::Finished(Outcome::Cancelled) if !task.cancelled => events.push(publish(Outcome::Abandoned)),
         TaskState::Finished(outcome) => events.push(publish(outcome)),
         _ => {}
     }
     if let TaskState::Waiting(why) = task.state {
         match (why, task.call) {
-            (Interruption::Syscall, Call::None) => events.push(Event::SyscallEntered { task: id }),
-            (Interruption::Syscall, Call::Entered) => events.push(Event::SyscallLeft { task: id }),
+            (Interruption::Syscall, None) => events.push(Event::SyscallEntered { task: id }),
+            (Interruption::Syscall, Some(Arrow::SyscallEntered)) => events.push(Event::SyscallLeft { task: id }),
             _ => {}
         }
-        if thrown || task.call == Call::Left {
+        if thrown || task.call == Some(Arrow::SyscallLeft) {
             events.push(Event::TaskWoken { task: id });
         }
     }

@@ -23,14 +23,14 @@ pub struct Params {
     pub injector_every: u32,
     /// Each so-manieth poll of a seat takes the oldest of one source, the sources in turn; 0 is never.
     pub age_every: u32,
-    /// How many polls a seat counts before it begins again from 0: a multiple of `injector_every` and of 3 `age_every`.
+    /// How many polls a seat counts before it begins again from 0: a multiple of `injector_every` and of 4 `age_every`.
     pub wrap: u32,
 }
 
 /// Those of the production pool.
 impl Default for Params {
     fn default() -> Params {
-        Params { exact: true, lifo: false, polls_per_turn: 64, injector_every: 61, age_every: 251, wrap: 61 * 251 * 3 }
+        Params { exact: true, lifo: false, polls_per_turn: 32, injector_every: 61, age_every: 257, wrap: 61 * 257 * 4 }
     }
 }
 
@@ -66,50 +66,23 @@ pub struct State {
 /// The place of one schedule thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seat {
-    /// How far its drive is.
-    pub drive: Drive,
+    /// Which arrow its drive passed last: 1, 3, 5 (its workers run), 19, or 26 (answered); none while it is not driven.
+    /// Leaving is a kind of drive, too.
+    pub drive: Option<Arrow>,
     /// The worker that has its processor.
     pub on: Option<WorkerId>,
     /// Its workers that wait for their turn, first come first served.
     pub ready: VecDeque<WorkerId>,
+    /// Its workers that were woken in this turn: they go to the back of the ready ones when the turn is over.
+    pub woken: VecDeque<WorkerId>,
     /// The tasks that were submitted on it, oldest first.
     pub deque: VecDeque<TaskId>,
     /// How often its workers polled, modulo `wrap`.
     pub polls: u32,
-    /// What the creator has just heard, and may answer with a new worker.
-    pub heard: Heard,
+    /// What the creator has just heard and may answer with a new worker: arrow 10 or 16.
+    pub heard: Option<Arrow>,
     /// Whether this drive could not get a stack.
     pub starved: bool,
-}
-
-/// How far a drive is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Drive {
-    /// The thread is about its own work.
-    #[default]
-    Away,
-    /// Arrow 1: called.
-    Called,
-    /// Arrow 3: there is nothing to do.
-    Empty,
-    /// Its workers run.
-    Driving,
-    /// Arrow 19: it blocks until something wakes it.
-    Blocked,
-    /// Arrow 2 or 26: answered.
-    Ended,
-}
-
-/// What the creator has just heard from a seat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Heard {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// Arrow 10: a suspension.
-    Suspension,
-    /// Arrow 16: an error, and the count is reduced.
-    Error,
 }
 
 /// A worker coroutine.
@@ -123,7 +96,7 @@ pub struct Worker {
     pub seat: Option<SeatId>,
     /// The task that it holds.
     pub task: Option<TaskId>,
-    /// How many tasks have ended on it in this turn.
+    /// How many tasks have ended on it since it went to the back of the ready ones without a task.
     pub turn: u32,
 }
 
@@ -140,8 +113,8 @@ pub struct Task {
     pub worker: Option<WorkerId>,
     /// The timer that it has armed.
     pub timer: Option<Tick>,
-    /// Its system call.
-    pub call: Call,
+    /// Where its system call is, if it is in one: entered, or left and its task does not know yet.
+    pub call: Option<Arrow>,
     /// Whether somebody asked to cancel it.
     pub cancelled: bool,
     /// Whether it was given up.
@@ -166,18 +139,6 @@ pub enum TaskState {
     Ready,
     /// Its body is over: returned, panicked, or (`Cancelled`) unwound by a throw.
     Finished(Outcome),
-}
-
-/// Where a task's system call is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Call {
-    /// There is none.
-    #[default]
-    None,
-    /// It is being executed.
-    Entered,
-    /// It is over, and its task does not know yet.
-    Left,
 }
 
 impl State {
@@ -226,7 +187,12 @@ impl State {
     /// Whether a task of this seat waits for nothing but the processor.
     pub fn resumable(&self, seat: SeatId) -> bool {
         let ready = |id: &WorkerId| self.workers.get(id).is_some_and(|worker| worker.task.is_some());
-        self.seats.get(&seat).is_some_and(|seat| seat.ready.iter().any(ready))
+        self.seats.get(&seat).is_some_and(|seat| seat.ready.iter().chain(&seat.woken).any(ready))
+    }
+
+    /// Whether a seat is on its way out.
+    pub fn leaving(&self, seat: Option<SeatId>) -> bool {
+        seat.and_then(|seat| self.seats.get(&seat)).is_some_and(|seat| seat.drive == Some(Arrow::SeatLeaving))
     }
 
     /// The earliest timer of a seat.

@@ -261,6 +261,8 @@ events! {
     pool_built = PoolBuilt { pool: PoolId, min: u32, max: u32 }
     /// A seat was attached.
     seat_attached = SeatAttached { seat: SeatId }
+    /// A seat begins to leave: what is suspended on it unwinds.
+    seat_leaving = SeatLeaving { seat: SeatId }
     /// A seat left the pool.
     seat_left = SeatLeft { seat: SeatId }
     /// A submission was accepted: on a seat's own deque, or (`None`) on a queue of the whole pool.
@@ -315,7 +317,7 @@ mod tests {
         let mut names = Event::NAMES.to_vec();
         assert_eq!(names[0], "schedule_called");
         assert_eq!(names[Event::ARROWS - 1], "thread_resumed");
-        assert_eq!(names.len(), Event::ARROWS + 21);
+        assert_eq!(names.len(), Event::ARROWS + 22);
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Event::NAMES.len());

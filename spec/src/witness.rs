@@ -2,7 +2,7 @@
 //!
 //! Like the invariants, each is a function of a step: the state before, the event, the state after.
 
-use crate::state::{Drive, State, Task, TaskState};
+use crate::state::{State, Task, TaskState};
 use crate::{Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, WorkerState};
 
 /// Whether a step is such a situation.
@@ -16,7 +16,7 @@ pub const ALL: [(&str, Witness); 24] = [
     }),
     ("a blocked seat wakes for work", |before, event, _| match event {
         Event::WorkerResumed { seat, .. } | Event::WorkerCreated { seat, .. } => {
-            before.seats[seat].drive == Drive::Blocked
+            before.seats[seat].drive == Some(Arrow::SeatBlocked)
         }
         _ => false,
     }),

@@ -99,6 +99,12 @@ impl Limits {
         self.change(|n| if n.running > n.min { Ok(Numbers { running: n.running - 1, ..n }) } else { Err(()) }).is_ok()
     }
 
+    /// One less, if there are more than `max`, which was lowered meanwhile.
+    #[must_use]
+    pub(crate) fn release_above_max(&self) -> bool {
+        self.change(|n| if n.running > n.max { Ok(Numbers { running: n.running - 1, ..n }) } else { Err(()) }).is_ok()
+    }
+
     pub(crate) fn set_min(&self, min: u32) -> Result<Numbers, Refused> {
         self.change(
             |n| if min <= n.max { Ok(Numbers { min, ..n }) } else { Err(Refused::MinAboveMax { min, max: n.max }) },

@@ -18,12 +18,14 @@ impl Seat {
         {
             let _driving = Driving::enter(self);
             self.leaving.set(true);
+            self.post.set_leaving();
+            self.set_retiring(true);
             self.outer_panic.set(panicking());
             self.unwind_all();
             self.hand_back();
         }
         self.give_up_stacks();
-        self.timers.borrow_mut().clear();
+        self.disarm();
         shared.unregister(&self.post);
         here::delist(self);
         shared.seat_left(self.post.id);
@@ -50,7 +52,7 @@ impl Seat {
                 self.await_note();
             }
             for worker in ready {
-                self.resume(worker);
+                self.turn(worker);
             }
         }
     }
@@ -62,6 +64,8 @@ impl Seat {
             self.post.sleep(None);
         }
         self.post.rise();
+        // Whoever woke this seat for a task, just before it began to leave, meant one that can run it.
+        self.shared().pass_on();
     }
 
     fn hand_back(&self) {

@@ -9,6 +9,7 @@
 //! | `ABANDON` | a stop's deadline has passed: what is unfinished is abandoned |
 //! | `DROPPED` | the owner was dropped: not even tasks in `stop` are spared |
 //! | `STOPPED` | nothing runs and no worker lives; set once |
+//! | `LOWERED` | `max_size` was lowered below the count of workers: those between two tasks leave |
 //! | sleepers | how many seats have announced that they are about to block |
 //! | watchers | how many threads wait for the pool to become quiet |
 
@@ -20,6 +21,7 @@ const CLOSED: u64 = 1;
 const ABANDON: u64 = 1 << 1;
 const DROPPED: u64 = 1 << 2;
 const STOPPED: u64 = 1 << 3;
+const LOWERED: u64 = 1 << 4;
 const SLEEPER: u64 = 1 << 8;
 const SLEEPERS: u64 = ((1 << 28) - 1) * SLEEPER;
 const WATCHER: u64 = 1 << 36;
@@ -54,6 +56,11 @@ impl Reading {
 
     pub(crate) fn is_stopped(self) -> bool {
         self.0 & STOPPED != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_lowered(self) -> bool {
+        self.0 & LOWERED != 0
     }
 
     pub(crate) fn has_sleepers(self) -> bool {
@@ -110,6 +117,16 @@ impl Signals {
     /// Stopping → Stopped. `true` for the one that did it.
     pub(crate) fn stopped(&self) -> bool {
         self.set(STOPPED)
+    }
+
+    /// There are more workers than `max_size`, or not any more.
+    pub(crate) fn lower(&self, lowered: bool) {
+        if lowered {
+            self.set(LOWERED);
+        } else {
+            // Ordering: AcqRel, as all changes of this word.
+            self.0.fetch_and(!LOWERED, Ordering::AcqRel);
+        }
     }
 
     pub(crate) fn add_sleeper(&self) {

@@ -27,6 +27,8 @@ pub(crate) struct Post {
     parker: Parker,
     /// Announced, and not yet woken.
     sleeping: AtomicBool,
+    /// It waits only for notes now, and takes no task any more.
+    leaving: AtomicBool,
 }
 
 impl Post {
@@ -41,7 +43,18 @@ impl Post {
             mail: Mail::new(),
             parker: Parker::new(),
             sleeping: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn set_leaving(&self) {
+        // Ordering: AcqRel; whoever wakes the seat for a task after this looks for another one.
+        self.leaving.swap(true, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        // Ordering: Acquire, see `set_leaving`.
+        self.leaving.load(Ordering::Acquire)
     }
 
     /// Sends the note that this task's wait is over.
@@ -68,10 +81,11 @@ impl Post {
 
     /// Says that the seat is about to sleep. It looks again after this.
     pub(crate) fn announce(&self) {
+        // First, so that whoever takes the announcement back finds it counted.
+        self.shared.signals.add_sleeper();
         // Ordering: Relaxed; the fence below orders it before the look again, and pairs with the light fence of whoever
         // brings work and then reads it.
         self.sleeping.swap(true, Ordering::Relaxed);
-        self.shared.signals.add_sleeper();
         heavy_fence();
     }
 

@@ -173,7 +173,7 @@ impl Shared {
         let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         Counters {
             accepted: totals.get(Count::Accepted),
-            started: totals.get(Count::Started),
+            started: totals.get(Count::Dequeued) - totals.get(Count::Unstarted),
             ended: totals.get(Count::Ended),
             stolen: read(&self.stolen),
             workers_created: read(&self.workers_created),
@@ -297,7 +297,8 @@ impl Shared {
         // Ordering: Relaxed; it only spreads the wake-ups.
         let from = self.next_wake.fetch_add(1, Ordering::Relaxed);
         for n in 0..posts.len() {
-            if posts[from.wrapping_add(n) % posts.len()].wake() {
+            let post = &posts[from.wrapping_add(n) % posts.len()];
+            if !post.is_leaving() && post.wake() {
                 return;
             }
         }
@@ -406,6 +407,28 @@ impl Shared {
         list.push_back(idle);
         // Ordering: Relaxed; the lock is held.
         self.idle_count.store(list.len(), Ordering::Relaxed);
+    }
+
+    /// When the next idle worker's keep-alive is over.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        let limits = self.limits.load();
+        if !self.has_idle() || limits.running <= limits.min {
+            return None;
+        }
+        self.idle.lock().front().and_then(|idle| idle.since.checked_add(self.keep_alive()))
+    }
+
+    /// A worker that this drive of this seat idled.
+    pub(crate) fn take_idle_of(&self, drive: (u32, u64)) -> Option<Idle> {
+        if !self.has_idle() {
+            return None;
+        }
+        let mut list = self.idle.lock();
+        let at = list.iter().position(|idle| idle.by == drive)?;
+        let idle = list.remove(at);
+        // Ordering: Relaxed; the lock is held.
+        self.idle_count.store(list.len(), Ordering::Relaxed);
+        idle
     }
 
     /// Whether a worker idles that this drive of this seat idled.

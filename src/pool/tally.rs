@@ -15,8 +15,8 @@ pub(crate) enum Count {
     Accepted,
     /// Tasks that left their queue for good: started, or ended before their start.
     Dequeued,
-    /// Tasks started.
-    Started,
+    /// Of those, the ones that ended before their start.
+    Unstarted,
     /// Outcomes published.
     Ended,
     /// Joins without a timeout, of a task of the same pool, that a task began to wait in.

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use copool_spec::{TaskId, Tell, WorkerState};
+use copool_spec::{Event, TaskId, Tell, WorkerId, WorkerState};
 use slab::Slab;
 
 use super::timers::Timers;
@@ -16,7 +16,7 @@ use crate::queue::Queue;
 use crate::stack::Stack;
 use crate::sync::{Arc, Ordering};
 use crate::syscall::Call;
-use crate::task::{self, Frame, Task};
+use crate::task::{self, Frame, Generation, Home, Task};
 use crate::worker::Worker;
 
 /// After so many tasks in a row a worker goes to the back of the ready queue.
@@ -25,40 +25,57 @@ pub(crate) const POLLS_PER_TURN: u32 = if cfg!(any(feature = "loom", feature = "
 /// How many stacks a seat keeps for itself.
 const STACKS_KEPT: usize = 256;
 
+/// What a seat has to look at between two tasks, as bits of one byte: on the hot path it is 0.
+mod due {
+    /// Tasks whose wait was ended on this thread.
+    pub(super) const WOKEN: u8 = 1;
+    /// Armed timers.
+    pub(super) const TIMERS: u8 = 1 << 1;
+    /// System calls for the seat to run.
+    pub(super) const CALLS: u8 = 1 << 2;
+    /// The drive has a deadline.
+    pub(super) const DEADLINE: u8 = 1 << 3;
+    /// The drive ends: pollers return.
+    pub(super) const RETIRING: u8 = 1 << 4;
+}
+
 /// The half of a seat that only its own thread sees.
 pub(crate) struct Seat {
     pub(crate) post: Arc<Post>,
+    pub(crate) home: Arc<Home>,
     pub(crate) queue: Queue,
-    pub(crate) ready: RefCell<VecDeque<Worker>>,
+    pub(crate) ready: RefCell<VecDeque<Box<Worker>>>,
     /// How many of the ready workers have no task.
     pub(crate) pollers: Cell<u32>,
-    pub(crate) suspended: RefCell<Slab<Worker>>,
-    /// Tasks of this seat whose wait was ended on this thread.
-    pub(crate) woken: RefCell<Vec<Task>>,
-    pub(crate) timers: RefCell<Timers>,
+    pub(crate) suspended: RefCell<Slab<Box<Worker>>>,
+    due: Cell<u8>,
+    woken: RefCell<Vec<Task>>,
+    timers: RefCell<Timers>,
     /// System calls that the seat itself runs, on a virtual clock.
-    pub(crate) calls: RefCell<VecDeque<Call>>,
+    calls: RefCell<VecDeque<Call>>,
+    deadline: Cell<Option<Instant>>,
     stacks: RefCell<Vec<Stack>>,
     /// The frame of the task that runs; null between tasks.
     pub(crate) frame: Cell<*const Frame>,
-    /// The addresses of the guard of the stack that runs, for the overflow report.
-    pub(crate) guard: Cell<(usize, usize)>,
+    /// A task that a worker has polled and cannot run on its stack.
+    pub(crate) hand: Cell<Option<Task>>,
     pub(crate) driving: Cell<bool>,
     /// The seat leaves: all that is suspended on it unwinds.
     pub(crate) leaving: Cell<bool>,
-    /// The drive ends: pollers return.
-    pub(crate) retiring: Cell<bool>,
     /// The thread was panicking when the seat began to leave.
     pub(crate) outer_panic: Cell<bool>,
-    pub(super) deadline: Cell<Option<Instant>>,
+    /// The last attempt to get a stack failed, and no worker of this seat has ended since.
+    pub(crate) exhausted: Cell<bool>,
     pub(crate) drives: Cell<u64>,
     /// Turns of workers, for what is looked at every so many.
     pub(super) turns: Cell<u32>,
-    /// The last attempt to get a stack failed, and no worker of this seat has ended since.
-    pub(crate) exhausted: Cell<bool>,
     /// The next seat of this thread; see [`here`](crate::here).
     pub(crate) next: Cell<*const Seat>,
     ids: Cell<(u64, u64)>,
+    /// Whether there are listeners.
+    listens: bool,
+    /// Whether tasks have slices.
+    pub(crate) slices: bool,
 }
 
 /// What a worker does after a task.
@@ -78,25 +95,28 @@ impl Seat {
         let post = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(shared), queue.stealer()));
         shared.register(&post);
         Self {
+            listens: shared.listens(),
+            slices: shared.fixed.slice.is_some(),
             post,
+            home: Home::new(shared),
             queue,
             ready: RefCell::new(VecDeque::new()),
             pollers: Cell::new(0),
             suspended: RefCell::new(Slab::new()),
+            due: Cell::new(0),
             woken: RefCell::new(Vec::new()),
             timers: RefCell::new(Timers::new()),
             calls: RefCell::new(VecDeque::new()),
+            deadline: Cell::new(None),
             stacks: RefCell::new(Vec::new()),
             frame: Cell::new(std::ptr::null()),
-            guard: Cell::new((0, 0)),
+            hand: Cell::new(None),
             driving: Cell::new(false),
             leaving: Cell::new(false),
-            retiring: Cell::new(false),
             outer_panic: Cell::new(false),
-            deadline: Cell::new(None),
+            exhausted: Cell::new(false),
             drives: Cell::new(0),
             turns: Cell::new(0),
-            exhausted: Cell::new(false),
             next: Cell::new(std::ptr::null()),
             ids: Cell::new((0, 0)),
         }
@@ -116,55 +136,148 @@ impl Seat {
         TaskId(next * 2)
     }
 
+    /// Reports a worker's change of state.
+    #[inline]
+    pub(crate) fn state_changed(&self, worker: WorkerId, old: WorkerState, new: WorkerState) {
+        if self.listens {
+            self.shared().state_changed(worker, old, new);
+        }
+    }
+
+    /// How many workers of this seat have a task or a turn.
+    pub(crate) fn workers(&self) -> usize {
+        self.ready.borrow().len() + self.suspended.borrow().len()
+    }
+
+    // --- what is due ---------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn is_due(&self, bits: u8) -> bool {
+        self.due.get() & bits != 0
+    }
+
+    fn set_due(&self, bit: u8, on: bool) {
+        self.due.set(if on { self.due.get() | bit } else { self.due.get() & !bit });
+    }
+
+    /// Notes a task of this seat whose wait was ended on this thread.
+    pub(crate) fn note_woken(&self, task: Task) {
+        self.woken.borrow_mut().push(task);
+        self.set_due(due::WOKEN, true);
+    }
+
+    /// Queues a system call for the seat itself to run.
+    pub(crate) fn queue_call(&self, call: Call) {
+        self.calls.borrow_mut().push_back(call);
+        self.set_due(due::CALLS, true);
+    }
+
+    pub(crate) fn arm(&self, at: Instant, task: Task, generation: Generation) {
+        self.timers.borrow_mut().arm(at, task, generation);
+        self.set_due(due::TIMERS, true);
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        let next = self.timers.borrow_mut().next();
+        self.set_due(due::TIMERS, next.is_some());
+        next
+    }
+
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
+        self.set_due(due::DEADLINE, deadline.is_some());
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get()
+    }
+
+    #[inline]
+    pub(super) fn is_time_over(&self) -> bool {
+        self.is_due(due::DEADLINE) && self.deadline.get().is_some_and(|at| at <= self.shared().clock.now())
+    }
+
+    pub(crate) fn set_retiring(&self, retiring: bool) {
+        self.set_due(due::RETIRING, retiring);
+    }
+
+    #[inline]
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.is_due(due::RETIRING)
+    }
+
+    /// The next ready worker, if nothing else must be looked at before it runs.
+    #[inline]
+    pub(super) fn next_at_once(&self) -> Option<Box<Worker>> {
+        if self.due.get() == 0 && !self.post.has_mail() && self.shared().signals.read().is_clear() {
+            self.ready.borrow_mut().pop_front()
+        } else {
+            None
+        }
+    }
+
     /// Looks, between two tasks, at what must not wait for the whole backlog.
     #[inline]
     pub(crate) fn between(&self, turn: u32) -> Between {
-        let timed = self.deadline.get().is_some() || !self.timers.borrow().is_empty();
-        if timed && let Some(step) = self.between_timed() {
-            return step;
+        let lowered = self.shared().signals.read().is_lowered();
+        if self.due.get() == 0 && turn < POLLS_PER_TURN && !self.post.has_mail() && !lowered {
+            Between::Go
+        } else {
+            self.between_slow(turn)
         }
-        if turn >= POLLS_PER_TURN
-            || self.retiring.get()
-            || self.post.has_mail()
-            || !self.woken.borrow().is_empty()
-            || !self.calls.borrow().is_empty()
-        {
-            return Between::Turn;
-        }
-        Between::Go
     }
 
-    fn between_timed(&self) -> Option<Between> {
-        let now = self.shared().clock.now();
-        if self.deadline.get().is_some_and(|deadline| deadline <= now) {
-            return Some(Between::TimeOver);
+    fn between_slow(&self, turn: u32) -> Between {
+        if self.is_due(due::DEADLINE | due::TIMERS) {
+            let now = self.shared().clock.now();
+            if self.deadline.get().is_some_and(|deadline| deadline <= now) {
+                return Between::TimeOver;
+            }
+            if self.next_timer().is_some_and(|at| at <= now) {
+                return Between::Turn;
+            }
         }
-        self.timers.borrow_mut().next().filter(|at| *at <= now).map(|_| Between::Turn)
+        if self.shared().signals.read().is_lowered() && self.shared().is_above_max() {
+            return Between::TimeOver;
+        }
+        let soon = self.is_due(due::WOKEN | due::CALLS | due::RETIRING);
+        if soon || turn >= POLLS_PER_TURN || self.post.has_mail() { Between::Turn } else { Between::Go }
     }
 
     /// Looks at everything that can make a waiting task ready.
+    #[inline]
     pub(crate) fn look(&self) {
+        if self.is_due(due::WOKEN | due::TIMERS | due::CALLS) || self.post.has_mail() {
+            self.look_slow();
+        }
+    }
+
+    fn look_slow(&self) {
         if self.post.has_mail() {
             for task in self.post.take_mail() {
                 self.revive(&task);
             }
         }
-        loop {
-            // Not in the loop's condition: the borrow must be over when a listener hears of it.
-            let woken = std::mem::take(&mut *self.woken.borrow_mut());
-            if woken.is_empty() {
-                break;
-            }
-            for task in woken {
-                self.revive(&task);
-            }
-        }
-        if !self.timers.borrow().is_empty() {
+        self.revive_woken();
+        if self.is_due(due::TIMERS) {
             self.fire_timers();
         }
         let call = self.calls.borrow_mut().pop_front();
+        self.set_due(due::CALLS, !self.calls.borrow().is_empty());
         if let Some(call) = call {
             call.run();
+            self.revive_woken();
+        }
+    }
+
+    fn revive_woken(&self) {
+        while self.is_due(due::WOKEN) {
+            self.set_due(due::WOKEN, false);
+            // Not in the loop's head: the borrow must be over when a listener hears of it.
+            let woken = std::mem::take(&mut *self.woken.borrow_mut());
+            for task in woken {
+                self.revive(&task);
+            }
         }
     }
 
@@ -173,17 +286,19 @@ impl Seat {
         loop {
             let due = self.timers.borrow_mut().take_due(now);
             let Some((task, generation)) = due else { break };
-            if task.core().wait.wake(generation) {
-                self.shared().timer_fired(self.post.id, task.core().id);
+            if let Some(ended) = task.core().wait.wake(generation) {
+                task.core().count_ended(&ended);
+                self.timer_fired(self.post.id, task.core().id);
                 self.revive(&task);
             }
         }
+        self.next_timer();
     }
 
     /// Moves a task whose wait is over to the ready queue.
     fn revive(&self, task: &Task) {
         let worker = self.suspended.borrow_mut().remove(task.core().slot());
-        self.shared().state_changed(worker.id, WorkerState::Suspend, WorkerState::Ready);
+        self.state_changed(worker.id, worker.state, WorkerState::Ready);
         self.ready.borrow_mut().push_back(worker);
     }
 
@@ -193,14 +308,15 @@ impl Seat {
         task::bury(remains);
     }
 
-    /// Whether anything that this seat could run, or would have to look at, is there.
+    /// Whether there is anything for `look`, timers aside.
     pub(crate) fn has_news(&self) -> bool {
-        self.post.has_mail() || !self.woken.borrow().is_empty() || !self.calls.borrow().is_empty()
+        self.is_due(due::WOKEN | due::CALLS) || self.post.has_mail()
     }
 
-    /// How many workers of this seat have a task or a turn.
-    pub(crate) fn workers(&self) -> usize {
-        self.ready.borrow().len() + self.suspended.borrow().len()
+    /// Forgets all timers: the seat has no task any more.
+    pub(crate) fn disarm(&self) {
+        self.timers.borrow_mut().clear();
+        self.set_due(due::TIMERS, false);
     }
 
     // --- stacks --------------------------------------------------------------------------------------------------
@@ -221,10 +337,11 @@ impl Seat {
         } else {
             drop(stacks);
             self.shared().stacks.give(stack);
-            // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
-            if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
-                self.shared().pass_on();
-            }
+        }
+        // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
+        if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
+            self.give_up_stacks();
+            self.shared().pass_on();
         }
     }
 
@@ -232,5 +349,17 @@ impl Seat {
         for stack in self.stacks.take() {
             self.shared().stacks.give(stack);
         }
+    }
+}
+
+impl Tell for Seat {
+    #[inline]
+    fn listens(&self) -> bool {
+        self.listens
+    }
+
+    #[cold]
+    fn tell(&self, event: Event) {
+        self.shared().tell(event);
     }
 }

@@ -52,11 +52,6 @@ impl Timers {
         Self { heap: BinaryHeap::new(), next: 0, sweep_at: SWEEP_ABOVE }
     }
 
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
-
     pub(crate) fn arm(&mut self, at: Instant, task: Task, generation: Generation) {
         if self.heap.len() >= self.sweep_at {
             self.heap.retain(|Reverse(timer)| timer.is_current());

@@ -31,6 +31,13 @@ use super::{Exhausted, page_size};
 /// How many slots the first chunk of a size has.
 const FIRST_CHUNK: usize = 64;
 
+/// At how many places in a page the bases of stacks are. All stacks are touched most near their bases; at one place in
+/// every page these lines would all fall into the same few sets of the caches.
+const COLORS: usize = 32;
+
+/// The distance between two such places.
+const CACHE_LINE: usize = 64;
+
 /// The most slots of a chunk.
 const MOST_SLOTS: usize = 65_536;
 
@@ -40,12 +47,18 @@ const MOST_BYTES: usize = if usize::BITS >= 64 { 16 << 30_u8 } else { 64 << 20_u
 /// `MADV_GUARD_INSTALL`, Linux 6.13. The same number on all architectures that have coroutines.
 const GUARD_INSTALL: libc::c_int = 102;
 
+/// The length of a slot: the guard, the usable bytes, and a page in which the bases are spread.
+fn stride(page: usize, size: usize) -> usize {
+    page + size + page
+}
+
 /// A stack in a slot of a chunk. To drop it without giving it back leaks the slot.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    limit: StackPointer,
+    /// Its highest address, at one of several places in its page. A switch reads it, the lowest one nobody does.
     base: StackPointer,
-    size: usize,
+    /// The usable size, in units of 1024 bytes: as small as the caches like a worker to be.
+    kib: u32,
     /// The index of its chunk among those of its size.
     chunk: u32,
 }
@@ -54,18 +67,20 @@ impl Stack {
     /// How many bytes of it are usable.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.kib as usize * 1024
     }
 
     /// The addresses of the guard page, below the usable bytes.
-    #[inline]
     pub(crate) fn guard(&self) -> Range<usize> {
-        self.limit.get()..self.base.get() - self.size
+        let page = page_size();
+        let top = self.base.get().next_multiple_of(page);
+        let limit = top - stride(page, self.size());
+        limit..limit + page
     }
 
-    /// The addresses of the usable bytes.
+    /// The addresses of the usable bytes: its size, and up to a page more.
     fn usable(&self) -> Range<usize> {
-        self.base.get() - self.size..self.base.get()
+        self.guard().end..self.base.get()
     }
 }
 
@@ -80,7 +95,8 @@ unsafe impl stack::Stack for Stack {
 
     #[inline]
     fn limit(&self) -> StackPointer {
-        self.limit
+        // An address inside the mapping is not zero.
+        StackPointer::new(self.guard().start).unwrap_or(self.base)
     }
 }
 
@@ -151,7 +167,7 @@ impl Store {
     }
 
     fn class(&mut self, stack: &Stack) -> &mut Class {
-        self.classes.get_mut(&stack.size).expect("a stack is given back to the store that it is from")
+        self.classes.get_mut(&stack.size()).expect("a stack is given back to the store that it is from")
     }
 }
 
@@ -189,7 +205,7 @@ impl Class {
 
     fn count_back(&mut self, stack: &Stack) {
         let chunk = self.chunk(stack);
-        assert!(chunk.range().contains(&stack.limit.get()), "a stack is given back to the store that it is from");
+        assert!(chunk.range().contains(&(stack.base.get() - 1)), "a stack is given back to the store that it is from");
         chunk.out -= 1;
     }
 
@@ -200,7 +216,7 @@ impl Class {
     /// A slot that was never taken.
     #[cold]
     fn fresh(&mut self) -> Option<Stack> {
-        let stride = self.page + self.size;
+        let stride = stride(self.page, self.size);
         if self.chunks.last().is_none_or(|chunk| chunk.fresh == chunk.slots) {
             let wish = self.chunks.last().map_or(FIRST_CHUNK, |chunk| chunk.slots * 2);
             let most = MOST_SLOTS.min(MOST_BYTES / stride).max(1);
@@ -208,10 +224,11 @@ impl Class {
         }
         let index = u32::try_from(self.chunks.len() - 1).ok()?;
         let chunk = self.chunks.last_mut()?;
-        let limit = StackPointer::new(chunk.start + chunk.fresh * stride)?;
-        let base = limit.checked_add(stride)?;
+        let color = chunk.fresh % COLORS * CACHE_LINE;
+        let base = StackPointer::new(chunk.start + (chunk.fresh + 1) * stride - color)?;
         chunk.fresh += 1;
-        Some(Stack { limit, base, size: self.size, chunk: index })
+        let kib = u32::try_from(self.size / 1024).ok()?;
+        Some(Stack { base, kib, chunk: index })
     }
 }
 

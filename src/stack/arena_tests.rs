@@ -236,7 +236,10 @@ fn a_stack_whose_guard_cannot_be_made_does_not_count() {
         let stacks = crate::stack::Stacks::new();
         let first = stacks.take(size()).expect("a stack can be had");
         // Where the next guard is to be, there is no memory for a while.
-        let (next, flags) = (first.base.get(), libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED);
+        let (next, flags) = (
+            first.guard().start + super::stride(page_size(), first.size()),
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+        );
         // SAFETY: a page of a slot that was never taken.
         assert_eq!(unsafe { libc::munmap(pointer(next), page_size()) }, 0);
         assert_eq!(stacks.take(size()).expect_err("no guard"), Exhausted);
@@ -244,7 +247,7 @@ fn a_stack_whose_guard_cannot_be_made_does_not_count() {
         // SAFETY: the same page, which nobody has mapped since: this process has one thread that does anything.
         unsafe { libc::mmap(pointer(next), page_size(), libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
         let second = stacks.take(size()).expect("there is memory again");
-        assert!(second.limit.get() == next && is_whole(&second));
+        assert!(second.guard().start == next && is_whole(&second));
         assert_eq!(stacks.live(), 2);
     });
 }

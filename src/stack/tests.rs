@@ -107,7 +107,7 @@ fn a_stack_is_its_guard_and_its_usable_bytes() {
     let stack = stacks.take(size()).expect("a stack can be had");
     assert_eq!(stack.size(), size());
     assert_eq!(stack.guard().start, stack.limit().get());
-    assert_eq!(stack.guard().end + stack.size(), stack.base().get());
+    assert!(stack.guard().end + stack.size() <= stack.base().get());
     assert!(stack.guard().len() >= page_size());
     stacks.give(stack);
 }

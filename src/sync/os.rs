@@ -66,6 +66,11 @@ impl<T> UnsafeCell<T> {
         f(self.0.get())
     }
 
+    /// The value, for its only owner.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+
     /// Hands a pointer for writing to `f`. The caller answers for there being no other access meanwhile.
     #[inline]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {

@@ -4,19 +4,19 @@
 //! cell last through its own reference, so a waiter may drop its own at once. A value, a payload or a closure of the
 //! user's is never dropped under a lock, and a panic while it is dropped is contained ([`discard`]).
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use copool_spec::{Outcome, TaskId, Tell};
 
-use super::wait::{Generation, WaitWord};
+use super::wait::{Ended, Generation, WaitWord};
 use super::word::Word;
-use crate::pool::{Parker, Post, Shared};
-use crate::sync::{Arc, AtomicU32, Mutex, Ordering, UnsafeCell, catch};
+use crate::pool::{Count, Parker, Post, Shared};
+use crate::sync::{Arc, AtomicU32, CachePadded, Mutex, Ordering, UnsafeCell, catch};
 use crate::unwind::Unwind;
 use crate::{here, sync};
 
 /// A task, whatever its types.
-pub(crate) type Task = Arc<dyn Runnable>;
+pub(crate) type Task = Arc<TaskCell<dyn Job>>;
 
 /// What a task has to wait on its outcome.
 pub(crate) enum Waiter {
@@ -30,12 +30,16 @@ pub(crate) enum Waiter {
     Future(std::task::Waker),
 }
 
-/// Where a task was submitted to: whose counts it is in.
-pub(crate) enum Home {
-    /// A seat's own thread.
-    Seat(Arc<Post>),
-    /// Elsewhere.
-    Pool(Arc<Shared>),
+/// A reference to the pool for the tasks of one submitting thread: they count their references here, on a cache line
+/// that other threads do not write.
+pub(crate) struct Home {
+    shared: CachePadded<Arc<Shared>>,
+}
+
+impl Home {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { shared: CachePadded::new(Arc::clone(shared)) })
+    }
 }
 
 /// What few tasks have.
@@ -53,10 +57,11 @@ pub(crate) struct Core {
     pub(crate) wait: WaitWord,
     pub(crate) id: TaskId,
     label: Option<Box<Label>>,
-    home: Home,
+    home: Arc<Home>,
     /// The seat that runs the task, once it has suspended for the first time.
     runner: UnsafeCell<Option<Arc<Post>>>,
-    pub(crate) waiters: Mutex<Vec<Waiter>>,
+    /// None of them for most tasks, so the list is behind a pointer.
+    waiters: Mutex<Option<Box<Waiters>>>,
 }
 
 // SAFETY: all fields but `runner` are Sync by themselves. `runner` is written once, by the running task before its first
@@ -64,7 +69,7 @@ pub(crate) struct Core {
 unsafe impl Sync for Core {}
 
 impl Core {
-    pub(crate) fn new(id: TaskId, home: Home, label: Option<Box<Label>>) -> Self {
+    pub(crate) fn new(id: TaskId, home: Arc<Home>, label: Option<Box<Label>>) -> Self {
         Self {
             word: Word::new(),
             slot: AtomicU32::new(0),
@@ -73,7 +78,7 @@ impl Core {
             label,
             home,
             runner: UnsafeCell::new(None),
-            waiters: Mutex::new(Vec::new()),
+            waiters: Mutex::new(None),
         }
     }
 
@@ -87,10 +92,7 @@ impl Core {
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        match &self.home {
-            Home::Seat(post) => &post.shared,
-            Home::Pool(shared) => shared,
-        }
+        &self.home.shared
     }
 
     pub(crate) fn set_slot(&self, slot: usize) {
@@ -102,6 +104,13 @@ impl Core {
     pub(crate) fn slot(&self) -> usize {
         // Ordering: Relaxed, see `set_slot`.
         self.slot.load(Ordering::Relaxed) as usize
+    }
+
+    /// A wait of this task is over; if it was a join, the task does not stand in the way any more.
+    pub(crate) fn count_ended(&self, ended: &Ended) {
+        if ended.join {
+            self.shared().outside.add_shared(Count::JoinOver);
+        }
     }
 
     /// Says who runs the task.
@@ -134,9 +143,35 @@ impl Core {
     }
 
     pub(crate) fn take_waiters(&self) -> Vec<Waiter> {
-        std::mem::take(&mut *self.waiters.lock())
+        self.waiters.lock().take().map(|waiters| waiters.0).unwrap_or_default()
+    }
+
+    /// Puts somebody on the list of those to wake; `false` if the task has ended.
+    pub(crate) fn add_waiter(&self, waiter: Waiter) -> bool {
+        let mut waiters = self.waiters.lock();
+        // The bit is set under the lock, so whoever ends the task and sees it finds the waiter in the list.
+        let waits = self.word.watch();
+        if waits {
+            waiters.get_or_insert_default().0.push(waiter);
+        }
+        waits
+    }
+
+    /// Takes waiters off the list that wait no more.
+    pub(crate) fn remove_waiters(&self, is_mine: impl Fn(&Waiter) -> bool) {
+        let mut mine = Vec::new();
+        if let Some(waiters) = &mut *self.waiters.lock() {
+            while let Some(at) = waiters.0.iter().position(&is_mine) {
+                mine.push(waiters.0.swap_remove(at));
+            }
+        }
+        // Dropped after the lock: a waiter may be the last reference to a task, or a user's waker.
+        drop(mine);
     }
 }
+
+#[derive(Default)]
+struct Waiters(Vec<Waiter>);
 
 /// Wakes everybody in a list that was taken from under its lock.
 pub(crate) fn wake_all(waiters: Vec<Waiter>) {
@@ -166,40 +201,35 @@ pub(crate) fn bury(remains: Vec<Task>) {
 
 /// Ends the wait of this generation, if it is still on.
 pub(crate) fn wake(task: &Task, generation: Generation) {
-    if task.core().wait.wake(generation) {
-        // SAFETY: this call has just ended a wait of the task.
-        unsafe { deliver(task) };
+    if let Some(ended) = task.core().wait.wake(generation) {
+        deliver(task, ended);
     }
 }
 
 /// Ends the task's park, or leaves it a token.
 pub(crate) fn unpark(task: &Task) {
-    if task.core().wait.unpark() {
-        // SAFETY: this call has just ended a wait of the task.
-        unsafe { deliver(task) };
+    if let Some(ended) = task.core().wait.unpark() {
+        deliver(task, ended);
     }
 }
 
 /// Makes the task unwind at its present or next wait.
 pub(crate) fn interrupt(task: &Task) {
-    if task.core().wait.interrupt() {
-        // SAFETY: this call has just ended a wait of the task.
-        unsafe { deliver(task) };
+    if let Some(ended) = task.core().wait.interrupt() {
+        deliver(task, ended);
     }
 }
 
 /// Tells the seat of a task that its wait is over.
-///
-/// # Safety
-/// The caller has ended a wait of this task, by the wait word, and calls this once.
-unsafe fn deliver(task: &Task) {
+fn deliver(task: &Task, ended: Ended) {
     let core = task.core();
+    core.count_ended(&ended);
     core.shared().task_woken(core.id);
-    // SAFETY: handed on.
+    // SAFETY: whoever has `ended` has ended a wait of the task.
     let post = unsafe { core.runner() };
     let own = here::innermost(|seat| match seat {
         Some(seat) if Arc::ptr_eq(&seat.post, &post) => {
-            seat.woken.borrow_mut().push(Arc::clone(task));
+            seat.note_woken(Arc::clone(task));
             true
         }
         _ => false,
@@ -230,124 +260,153 @@ pub(crate) enum Taken {
     WrongType,
 }
 
-/// A task whose types are forgotten.
-pub(crate) trait Runnable: Send + Sync {
-    fn core(&self) -> &Core;
+/// The cell: what all tasks have, and a body whose types are forgotten in a [`Task`].
+pub(crate) struct TaskCell<B: ?Sized> {
+    core: Core,
+    body: B,
+}
 
+impl<B: ?Sized> TaskCell<B> {
+    #[inline]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl TaskCell<dyn Job> {
     /// Runs the closure and keeps what it returned or panicked with.
     ///
     /// # Safety
     /// The caller has won `start`, and calls this once.
-    unsafe fn run(&self) -> Ran;
+    #[inline]
+    pub(crate) unsafe fn run(&self) -> Ran {
+        // SAFETY: handed on.
+        unsafe { self.body.run() }
+    }
 
     /// Drops what is in the body.
     ///
     /// # Safety
     /// The caller owns the body: it claimed, abandoned or started the task, and has not published a result.
-    unsafe fn drop_body(&self);
+    pub(crate) unsafe fn drop_body(&self) {
+        // SAFETY: handed on.
+        unsafe { self.body.clear() }
+    }
 
     /// Moves the result into `place`, an `Option` of the result's type.
-    fn take(&self, place: &mut dyn Any) -> Taken;
+    #[inline]
+    pub(crate) fn take(&self, place: &mut dyn Any) -> Taken {
+        match self.core.word.outcome() {
+            // SAFETY: the task has returned or panicked, which it publishes after its runner's last access.
+            Some(Outcome::Returned | Outcome::Panicked) => unsafe { self.body.take(&self.core.word, place) },
+            _ => Taken::Nothing,
+        }
+    }
 }
 
-enum Body<F, T> {
+/// A closure and then its result, whatever their types.
+pub(crate) trait Job: Send + Sync {
+    /// See [`TaskCell::run`].
+    ///
+    /// # Safety
+    /// The caller has won `start`, and calls this once.
+    unsafe fn run(&self) -> Ran;
+
+    /// See [`TaskCell::drop_body`].
+    ///
+    /// # Safety
+    /// The caller owns the body.
+    unsafe fn clear(&self);
+
+    /// See [`TaskCell::take`].
+    ///
+    /// # Safety
+    /// The task has returned or panicked. For a place of the result's type, unless that is `Option<usize>`, the caller is
+    /// the task's only `JoinHandle`, exclusively borrowed.
+    unsafe fn take(&self, word: &Word, place: &mut dyn Any) -> Taken;
+}
+
+/// The body of a task.
+pub(crate) struct Body<F, T>(UnsafeCell<State<F, T>>);
+
+enum State<F, T> {
     Closure(F),
     Value(T),
     Panic(Box<dyn Any + Send>),
     Empty,
 }
 
-pub(crate) struct TaskCell<F, T> {
-    core: Core,
-    body: UnsafeCell<Body<F, T>>,
-}
-
-// SAFETY: the body is touched only by whoever the word gives it to (see the table in `word`), one thread at a time, each
+// SAFETY: the state is touched only by whoever the word gives it to (see the table in `word`), one thread at a time, each
 // transition ordering the next owner after the last; what it holds may change threads as F and T are Send.
-unsafe impl<F: Send, T: Send> Sync for TaskCell<F, T> {}
+unsafe impl<F: Send, T: Send> Sync for Body<F, T> {}
 
-impl<F, T> TaskCell<F, T> {
-    pub(crate) fn new(core: Core, closure: F) -> Self {
-        Self { core, body: UnsafeCell::new(Body::Closure(closure)) }
-    }
-
-    fn swap_mut(&mut self, body: Body<F, T>) -> Body<F, T> {
-        // SAFETY: the exclusive reference rules out any other access.
-        unsafe { self.swap(body) }
-    }
-
+impl<F, T> Body<F, T> {
     /// # Safety
     /// The caller owns the body.
     #[inline]
-    unsafe fn swap(&self, body: Body<F, T>) -> Body<F, T> {
-        // SAFETY: by the contract nobody else touches the body now.
-        self.body.with_mut(|place| unsafe { std::mem::replace(&mut *place, body) })
+    unsafe fn swap(&self, state: State<F, T>) -> State<F, T> {
+        // SAFETY: by the contract nobody else touches the state now.
+        self.0.with_mut(|place| unsafe { std::mem::replace(&mut *place, state) })
     }
 }
 
-impl<F, T> Runnable for TaskCell<F, T>
+impl<F, T> TaskCell<Body<F, T>> {
+    pub(crate) fn new(core: Core, closure: F) -> Self {
+        Self { core, body: Body(UnsafeCell::new(State::Closure(closure))) }
+    }
+}
+
+impl<F, T> Job for Body<F, T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    #[inline]
-    fn core(&self) -> &Core {
-        &self.core
-    }
-
     unsafe fn run(&self) -> Ran {
         // SAFETY: winning `start` gives the body to this call.
-        let Body::Closure(closure) = (unsafe { self.swap(Body::Empty) }) else {
+        let State::Closure(closure) = (unsafe { self.swap(State::Empty) }) else {
             unreachable!("a task is started once")
         };
-        let (body, ran) = match sync::catch(closure) {
-            Ok(value) => (Body::Value(value), Ran::Returned),
+        let (state, ran) = match sync::catch(closure) {
+            Ok(value) => (State::Value(value), Ran::Returned),
             Err(payload) => {
                 let ran = if payload.is::<Unwind>() { Ran::Unwound } else { Ran::Panicked };
-                (Body::Panic(payload), ran)
+                (State::Panic(payload), ran)
             }
         };
         // SAFETY: the body is this call's until the outcome is published. It is Empty, so nothing is dropped here.
-        unsafe { self.swap(body) };
+        unsafe { self.swap(state) };
         ran
     }
 
-    unsafe fn drop_body(&self) {
+    unsafe fn clear(&self) {
         // SAFETY: by the contract of this function.
-        let body = unsafe { self.swap(Body::Empty) };
-        discard(body);
+        discard(unsafe { self.swap(State::Empty) });
     }
 
-    fn take(&self, place: &mut dyn Any) -> Taken {
-        match self.core.word.outcome() {
-            Some(Outcome::Returned) => {
-                let Some(place) = place.downcast_mut::<Option<T>>() else { return Taken::WrongType };
-                if !self.core.word.take() {
-                    return Taken::Nothing;
-                }
-                // SAFETY: the task has returned, and `take` let this call alone through.
-                if let Body::Value(value) = unsafe { self.swap(Body::Empty) } {
-                    *place = Some(value);
-                }
+    unsafe fn take(&self, word: &Word, place: &mut dyn Any) -> Taken {
+        let Some(place) = place.downcast_mut::<Option<T>>() else { return Taken::WrongType };
+        // The pool takes results by a `TaskRef` only of the one type that `submit_task` has; there it and the handle race.
+        // Every other result is taken through the one `JoinHandle`, whose methods exclude each other.
+        if TypeId::of::<T>() == TypeId::of::<Option<usize>>() && !word.take() {
+            return Taken::Nothing;
+        }
+        // SAFETY: the result is published, and by the above this call alone takes it.
+        match unsafe { self.swap(State::Empty) } {
+            State::Value(value) => {
+                *place = Some(value);
                 Taken::Value
             }
-            Some(Outcome::Panicked) if self.core.word.take() => {
-                // SAFETY: the task has panicked, and `take` let this call alone through.
-                match unsafe { self.swap(Body::Empty) } {
-                    Body::Panic(payload) => Taken::Panic(payload),
-                    _ => Taken::Nothing,
-                }
-            }
-            _ => Taken::Nothing,
+            State::Panic(payload) => Taken::Panic(payload),
+            State::Closure(_) | State::Empty => Taken::Nothing,
         }
     }
 }
 
-impl<F, T> Drop for TaskCell<F, T> {
+impl<F, T> Drop for Body<F, T> {
     fn drop(&mut self) {
-        match self.swap_mut(Body::Empty) {
-            Body::Empty => {}
-            body => discard(body),
+        match std::mem::replace(self.0.get_mut(), State::Empty) {
+            State::Empty => {}
+            state => discard(state),
         }
     }
 }

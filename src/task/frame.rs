@@ -9,7 +9,8 @@ use std::time::Instant;
 use copool_spec::{Interruption, Tell, WorkerId};
 
 use super::wait::{Begin, Generation, Wait};
-use super::{Locals, Task};
+use super::{Core, Locals, Task};
+use crate::pool::Count;
 use crate::schedule::Seat;
 use crate::sync::{panicking, throw};
 use crate::unwind::{Throw, Unwind};
@@ -23,6 +24,8 @@ pub(crate) struct Frame {
     pub(crate) task: Task,
     pub(crate) worker: WorkerId,
     yielder: *const Yielder,
+    /// The size of the stack, for the overflow report.
+    pub(crate) stack: usize,
     /// The key in the seat's roster, once the task has suspended.
     pub(crate) roster: Cell<Option<usize>>,
     throws: Cell<u32>,
@@ -30,21 +33,31 @@ pub(crate) struct Frame {
     pub(crate) locals: Locals,
     /// When the present slice began: at the first checkpoint after a suspension.
     pub(crate) slice: Cell<Option<Instant>>,
+    /// Until when the task waits, and in which wait, if it has a timer.
+    pub(crate) until: Cell<Option<(Instant, Generation)>>,
 }
 
 impl Frame {
     /// A frame for a task that has just been started on the coroutine of this yielder.
-    pub(crate) fn new(task: Task, worker: WorkerId, yielder: &Yielder) -> Self {
+    pub(crate) fn new(task: Task, worker: WorkerId, yielder: &Yielder, stack: usize) -> Self {
         Self {
             task,
             worker,
             yielder,
+            stack,
             roster: Cell::new(None),
             throws: Cell::new(0),
             throw: RefCell::new(None),
             locals: Locals::new(),
             slice: Cell::new(None),
+            until: Cell::new(None),
         }
+    }
+
+    /// The task's core.
+    #[inline]
+    pub(crate) fn core(&self) -> &Core {
+        self.task.core()
     }
 
     /// How often the task was thrown at.
@@ -71,7 +84,7 @@ impl Frame {
         if self.is_unwinding(seat) {
             return false;
         }
-        if self.task.core().word.must_unwind() || seat.leaving.get() {
+        if self.must_unwind(seat) {
             self.throw(seat);
         }
         true
@@ -111,23 +124,26 @@ impl Frame {
     fn stay_first(&self, seat: &Seat) {
         self.roster.set(Some(seat.post.roster.stay(&self.task)));
         // SAFETY: the running task does this once, before its first wait.
-        unsafe { self.task.core().set_runner(&seat.post) };
+        unsafe { self.core().set_runner(&seat.post) };
     }
 
-    /// Suspends and is ready again at once.
-    #[inline]
+    /// Suspends and is ready again at once. The cancellation point is where it comes back.
+    #[inline(always)]
     pub(crate) fn suspend(&self, seat: &Seat, why: Interruption) {
-        if !self.point(seat) {
+        if self.is_unwinding(seat) {
             return;
         }
-        if self.roster.get().is_none() {
-            self.stay_first(seat);
-            // A stop that abandoned the task before it was on the roster cannot wake it again.
-            self.point(seat);
-        }
+        self.stay(seat);
         self.interrupted(seat, why);
         self.hand_over(Yield::Ready);
-        self.point(seat);
+        if self.must_unwind(seat) {
+            self.throw(seat);
+        }
+    }
+
+    #[inline]
+    fn must_unwind(&self, seat: &Seat) -> bool {
+        self.core().word.must_unwind() || seat.leaving.get()
     }
 
     /// Waits until woken, or until `until`. `register` makes the wake-up known, and says `false` if it is not needed any
@@ -140,18 +156,22 @@ impl Frame {
         register: impl FnOnce(Generation) -> bool,
     ) {
         self.stay(seat);
-        let core = self.task.core();
+        let core = self.core();
         match core.wait.begin(wait) {
             Begin::Token => return,
             Begin::Interrupted => self.throw(seat),
             Begin::Waits(generation) => {
-                // If the wait cannot be taken back, somebody has ended it, and the note must be waited for.
-                if register(generation) || !core.wait.wake(generation) {
+                if wait == Wait::Join {
+                    seat.post.tally.add(Count::JoinBegun);
+                }
+                let taken_back = if register(generation) { None } else { core.wait.wake(generation) };
+                if let Some(ended) = taken_back {
+                    core.count_ended(&ended);
+                } else {
+                    // If the wait could not be taken back, somebody else has ended it, and the note must be waited for.
                     self.interrupted(seat, why);
-                    self.hand_over(Yield::Wait {
-                        until: until.map(|at| (at, generation)),
-                        call: wait == Wait::Syscall,
-                    });
+                    self.until.set(until.map(|at| (at, generation)));
+                    self.hand_over(if wait == Wait::Syscall { Yield::Call } else { Yield::Wait });
                 }
             }
         }
@@ -160,9 +180,11 @@ impl Frame {
         }
     }
 
+    #[inline]
     fn interrupted(&self, seat: &Seat, why: Interruption) {
-        self.slice.set(None);
-        let post = &seat.post;
-        post.shared.task_interrupted(post.id, self.worker, self.task.core().id, why);
+        if seat.slices {
+            self.slice.set(None);
+        }
+        seat.task_interrupted(seat.post.id, self.worker, self.core().id, why);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use copool_spec::{Cancel, Interruption, Outcome, TaskId};
 
 use super::{Taken, Task, Wait, Waiter};
 use crate::error::JoinError;
-use crate::here::{Here, here, may_block, own_seat};
-use crate::pool::{Count, Parker};
+use crate::here::{self, Here, here, may_block, own_seat};
+use crate::pool::Parker;
 use crate::schedule::Seat;
 use crate::sync::{Arc, now};
 use crate::task::Frame;
@@ -63,6 +64,7 @@ impl TaskRef {
     /// # Errors
     /// [`JoinError::SelfJoin`] from the task itself, [`JoinError::WouldBlockSeat`] on a thread that has a seat of the
     /// task's pool (drive it instead), [`JoinError::Unwinding`] from a task that unwinds and from a listener.
+    #[inline]
     pub fn wait(&self) -> Result<Outcome, JoinError> {
         self.wait_for(None)
     }
@@ -76,7 +78,18 @@ impl TaskRef {
         self.wait_for(Some(timeout))
     }
 
+    #[inline]
     fn wait_for(&self, timeout: Option<Duration>) -> Result<Outcome, JoinError> {
+        // On a plain thread there is nothing to wait for then, and in a task `wait_in_task` is a cancellation point.
+        if let Some(outcome) = self.outcome()
+            && !here::is_driven()
+        {
+            return Ok(outcome);
+        }
+        self.wait_here(timeout)
+    }
+
+    fn wait_here(&self, timeout: Option<Duration>) -> Result<Outcome, JoinError> {
         here(|here| match here {
             Here::Task(seat, frame) => self.wait_in_task(seat, frame, timeout),
             _ if self.is_finished() => Ok(()),
@@ -97,11 +110,11 @@ impl TaskRef {
         let until = timeout.and_then(|timeout| clock.now().checked_add(timeout));
         // What counts towards `Stalled`: nothing but another task of this pool can end the wait.
         let joins = until.is_none() && Arc::ptr_eq(self.task.core().shared(), &seat.post.shared);
+        let wait = if joins { Wait::Join } else { Wait::Other };
         while !self.is_finished() && until.is_none_or(|until| until > clock.now()) {
-            let _joining = joins.then(|| Joining::begin(seat));
             let _listed = Listed { of: self, waiter: frame };
-            frame.wait(seat, (Wait::Other, Interruption::Join), until, |generation| {
-                self.enlist(Waiter::Task(Arc::clone(&frame.task), generation))
+            frame.wait(seat, (wait, Interruption::Join), until, |generation| {
+                self.task.core().add_waiter(Waiter::Task(Arc::clone(&frame.task), generation))
             });
         }
         Ok(())
@@ -113,34 +126,13 @@ impl TaskRef {
         }
         let until: Option<Instant> = timeout.and_then(|timeout| now().checked_add(timeout));
         let parker = Arc::new(Parker::new());
-        if self.enlist(Waiter::Thread(Arc::clone(&parker))) {
+        if self.task.core().add_waiter(Waiter::Thread(Arc::clone(&parker))) {
             while !self.is_finished() && parker.park(until) {}
-            self.delist(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
+            self.task
+                .core()
+                .remove_waiters(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
         }
         Ok(())
-    }
-
-    /// Puts somebody on the list of those to wake; `false` if the task has ended.
-    fn enlist(&self, waiter: Waiter) -> bool {
-        let core = self.task.core();
-        let mut waiters = core.waiters.lock();
-        // The bit is set under the lock, so whoever ends the task and sees it finds the waiter in the list.
-        let waits = core.word.watch();
-        if waits {
-            waiters.push(waiter);
-        }
-        waits
-    }
-
-    /// Takes waiters off the list that wait no more.
-    fn delist(&self, is_mine: impl Fn(&Waiter) -> bool) {
-        let mut mine = Vec::new();
-        let mut waiters = self.task.core().waiters.lock();
-        while let Some(at) = waiters.iter().position(&is_mine) {
-            mine.push(waiters.swap_remove(at));
-        }
-        // Dropped after the lock: a waiter may be the last reference to a task, or a user's waker.
-        drop(waiters);
     }
 
     /// Asks to cancel the task.
@@ -156,6 +148,10 @@ impl TaskRef {
         super::unpark(&self.task);
     }
 }
+
+// What a panic leaves behind in a task's cell is never half done.
+impl UnwindSafe for TaskRef {}
+impl RefUnwindSafe for TaskRef {}
 
 impl AsRef<TaskRef> for TaskRef {
     fn as_ref(&self) -> &TaskRef {
@@ -179,23 +175,7 @@ struct Listed<'a> {
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
         let waits = |waiter: &Waiter| matches!(waiter, Waiter::Task(task, _) if Arc::ptr_eq(task, &self.waiter.task));
-        self.of.delist(waits);
-    }
-}
-
-/// Counts a join that only this pool can end.
-struct Joining<'a>(&'a Seat);
-
-impl<'a> Joining<'a> {
-    fn begin(seat: &'a Seat) -> Self {
-        seat.post.tally.add(Count::JoinBegun);
-        Self(seat)
-    }
-}
-
-impl Drop for Joining<'_> {
-    fn drop(&mut self) {
-        self.0.post.tally.add(Count::JoinOver);
+        self.of.task.core().remove_waiters(waits);
     }
 }
 
@@ -217,6 +197,7 @@ impl<T: Send + 'static> JoinHandle<T> {
     /// # Errors
     /// Why there is no value ([`JoinError::Panicked`], [`JoinError::Cancelled`], [`JoinError::Abandoned`],
     /// [`JoinError::Taken`]), or why the caller cannot wait here (see [`TaskRef::wait`]).
+    #[inline]
     pub fn join(self) -> Result<T, JoinError> {
         self.task.wait()?;
         self.take()
@@ -294,10 +275,10 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_finished() {
-            let waker = context.waker();
-            // An executor may poll from elsewhere each time: only the last waker counts.
-            self.task.delist(|waiter| matches!(waiter, Waiter::Future(other) if other.will_wake(waker)));
-            if self.task.enlist(Waiter::Future(waker.clone())) {
+            let core = self.task.task.core();
+            // An executor may poll with another waker each time: only the last one counts.
+            core.remove_waiters(|waiter| matches!(waiter, Waiter::Future(_)));
+            if core.add_waiter(Waiter::Future(context.waker().clone())) {
                 return Poll::Pending;
             }
         }

@@ -10,6 +10,7 @@
 //! | `WAITING` | the task waits | `begin` | the one waker |
 //! | `PARK` | it waits in park, so an unpark may end the wait | `begin` | the one waker |
 //! | `DEAF` | it waits for a system call, which no interrupt cuts short | `begin` | the one waker |
+//! | `JOIN` | only a task of its own pool can end it: what counts towards a stall | `begin` | the one waker |
 //! | `INTERRUPT` | the task has to unwind | `interrupt`, for good | never |
 //!
 //! Checked alone under loom in the tests of the `model` feature.
@@ -21,8 +22,9 @@ const WAITING: u64 = 1 << 1;
 const PARK: u64 = 1 << 2;
 const DEAF: u64 = 1 << 3;
 const INTERRUPT: u64 = 1 << 4;
+const JOIN: u64 = 1 << 5;
 const GENERATION: u64 = 1 << 8;
-const WAIT_BITS: u64 = WAITING | PARK | DEAF;
+const WAIT_BITS: u64 = WAITING | PARK | DEAF | JOIN;
 
 /// Numbers the waits of one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,18 @@ pub(crate) enum Wait {
     Park,
     /// A system call.
     Syscall,
+    /// The outcome of a task of the same pool, and nothing else.
+    Join,
     /// Something that names the generation.
     Other,
+}
+
+/// A wait has been ended, by the one who holds this: it tells the task's seat.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Whether it was a [`Wait::Join`].
+    pub(crate) join: bool,
 }
 
 /// The answer to `begin`.
@@ -89,6 +101,7 @@ impl WaitWord {
             let kind = match wait {
                 Wait::Park => PARK,
                 Wait::Syscall => DEAF,
+                Wait::Join => JOIN,
                 Wait::Other => 0,
             };
             let next = word.wrapping_add(GENERATION) | WAITING | kind;
@@ -96,27 +109,27 @@ impl WaitWord {
         })
     }
 
-    /// Leaves a token, or ends a park. `true`: the caller delivers the note.
-    #[must_use]
-    pub(crate) fn unpark(&self) -> bool {
-        self.change(|word| if word & PARK != 0 { (word & !WAIT_BITS, true) } else { (word | TOKEN, false) })
-    }
-
-    /// Ends the wait of this generation, if it is still on. `true`: the caller delivers the note.
-    #[must_use]
-    pub(crate) fn wake(&self, generation: Generation) -> bool {
+    /// Leaves a token, or ends a park.
+    pub(crate) fn unpark(&self) -> Option<Ended> {
         self.change(|word| {
-            let ends = word & WAITING != 0 && word / GENERATION == generation.0;
-            (if ends { word & !WAIT_BITS } else { word }, ends)
+            let ends = word & PARK != 0;
+            (if ends { word & !WAIT_BITS } else { word | TOKEN }, ends.then(|| ended(word)))
         })
     }
 
-    /// Makes the task unwind at its present or next wait. `true`: the caller delivers the note.
-    #[must_use]
-    pub(crate) fn interrupt(&self) -> bool {
+    /// Ends the wait of this generation, if it is still on.
+    pub(crate) fn wake(&self, generation: Generation) -> Option<Ended> {
+        self.change(|word| {
+            let ends = word & WAITING != 0 && word / GENERATION == generation.0;
+            (if ends { word & !WAIT_BITS } else { word }, ends.then(|| ended(word)))
+        })
+    }
+
+    /// Makes the task unwind at its present or next wait.
+    pub(crate) fn interrupt(&self) -> Option<Ended> {
         self.change(|word| {
             let ends = word & WAITING != 0 && word & DEAF == 0;
-            ((if ends { word & !WAIT_BITS } else { word }) | INTERRUPT, ends)
+            ((if ends { word & !WAIT_BITS } else { word }) | INTERRUPT, ends.then(|| ended(word)))
         })
     }
 
@@ -126,6 +139,10 @@ impl WaitWord {
         let word = self.0.load(Ordering::Relaxed);
         word & WAITING != 0 && word / GENERATION == generation.0
     }
+}
+
+fn ended(word: u64) -> Ended {
+    Ended { join: word & JOIN != 0 }
 }
 
 #[cfg(test)]
@@ -142,14 +159,14 @@ mod tests {
     #[test]
     fn one_token_is_kept_for_the_next_park_only() {
         let word = WaitWord::new();
-        assert!(!word.unpark());
-        assert!(!word.unpark());
+        assert_eq!(word.unpark(), None);
+        assert_eq!(word.unpark(), None);
         let delay = waits(word.begin(Wait::Other));
-        assert!(!word.unpark());
-        assert!(word.wake(delay));
+        assert_eq!(word.unpark(), None);
+        assert_eq!(word.wake(delay), Some(Ended { join: false }));
         assert_eq!(word.begin(Wait::Park), Begin::Token);
         waits(word.begin(Wait::Park));
-        assert!(word.unpark());
+        assert_eq!(word.unpark(), Some(Ended { join: false }));
         waits(word.begin(Wait::Park));
     }
 
@@ -157,20 +174,20 @@ mod tests {
     fn a_stale_wake_never_ends_a_later_wait() {
         let word = WaitWord::new();
         let first = waits(word.begin(Wait::Park));
-        assert!(word.unpark());
+        assert_eq!(word.unpark(), Some(Ended { join: false }));
         let second = waits(word.begin(Wait::Park));
-        assert!(!word.wake(first));
+        assert_eq!(word.wake(first), None);
         assert!(word.is_current(second));
-        assert!(word.wake(second));
-        assert!(!word.wake(second));
+        assert_eq!(word.wake(second), Some(Ended { join: false }));
+        assert_eq!(word.wake(second), None);
     }
 
     #[test]
     fn an_interrupt_ends_waits_for_good_but_not_a_system_call() {
         let word = WaitWord::new();
         let call = waits(word.begin(Wait::Syscall));
-        assert!(!word.interrupt());
-        assert!(word.wake(call));
+        assert_eq!(word.interrupt(), None);
+        assert_eq!(word.wake(call), Some(Ended { join: false }));
         assert_eq!(word.begin(Wait::Park), Begin::Interrupted);
         assert_eq!(word.begin(Wait::Other), Begin::Interrupted);
         waits(word.begin(Wait::Syscall));

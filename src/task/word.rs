@@ -240,7 +240,7 @@ impl Word {
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         // Ordering: Acquire pairs with the Release of the transition: the result is visible with the outcome.
         let word = self.0.load(Ordering::Acquire);
-        (word & PHASE == ENDED).then(|| match (word & OUTCOME) >> OUTCOME_SHIFT {
+        (word & PHASE == ENDED).then_some(match (word & OUTCOME) >> OUTCOME_SHIFT {
             0 => Outcome::Returned,
             1 => Outcome::Panicked,
             2 => Outcome::Cancelled,

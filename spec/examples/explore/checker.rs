@@ -22,12 +22,15 @@ pub(crate) struct Explored {
     /// Steps taken.
     pub(crate) steps: AtomicU64,
     /// The graph, where it is wanted: for each step the two states, as fingerprints.
-    graph: Option<Vec<Mutex<Vec<(u64, u64)>>>>,
+    graph: Option<Vec<Mutex<Steps>>>,
     /// The states in which all is quiet.
     quiet: Mutex<Vec<u64>>,
 }
 
 const SHARDS: usize = 16;
+
+/// From which state to which.
+type Steps = Vec<(u64, u64)>;
 
 impl Explored {
     /// Explores a scene by these rules; `graph` also keeps the graph, for [`Explored::stuck`].
@@ -75,31 +78,44 @@ impl Explored {
         let mut states: Vec<u64> = edges.iter().flat_map(|(from, to)| [*from, *to]).collect();
         states.sort_unstable();
         states.dedup();
-        let number = |state: u64| states.binary_search(&state).unwrap_or(0);
-        edges.sort_unstable_by_key(|(from, to)| (*to, *from));
+        // From fingerprints to numbers, with two sorts and two merges; then each state's predecessors stand together.
+        edges.sort_unstable();
         edges.dedup();
-        let mut begins = vec![edges.len(); states.len() + 1];
-        for (at, (_, to)) in edges.iter().enumerate().rev() {
-            begins[number(*to)] = at;
-        }
-        for at in (0..states.len()).rev() {
-            begins[at] = begins[at].min(begins[at + 1]);
-        }
+        number(&states, edges.iter_mut().map(|(from, _)| from));
+        edges.sort_unstable_by_key(|(_, to)| *to);
+        number(&states, edges.iter_mut().map(|(_, to)| to));
+        let mut quiet = std::mem::take(&mut *lock(&self.quiet));
+        quiet.sort_unstable();
+        quiet.dedup();
+        number(&states, quiet.iter_mut());
+        let predecessors = |state: u64| {
+            let begin = edges.partition_point(|(_, to)| *to < state);
+            edges[begin..].iter().take_while(move |(_, to)| *to == state).map(|(from, _)| *from)
+        };
         let mut reached = vec![false; states.len()];
-        let mut next: Vec<usize> = lock(&self.quiet).iter().map(|state| number(*state)).collect();
-        while let Some(state) = next.pop() {
-            if !std::mem::replace(&mut reached[state], true) {
-                next.extend(edges[begins[state]..begins[state + 1]].iter().map(|(from, _)| number(*from)));
+        while let Some(state) = quiet.pop() {
+            if !std::mem::replace(&mut reached[state as usize], true) {
+                quiet.extend(predecessors(state));
             }
         }
         (reached.iter().filter(|reached| !**reached).count(), states.len(), edges.len())
     }
+}
 
-    /// The situations that were not met, of those that are wanted.
-    pub(crate) fn unmet(&self) -> Vec<&'static str> {
-        let seen = self.witnessed.load(Ordering::Relaxed);
-        let unmet = witness::ALL.iter().enumerate().filter(|(bit, _)| seen & (1 << bit) == 0);
-        unmet.map(|(_, (name, _))| *name).collect()
+/// The situations that were not met.
+pub(crate) fn unmet(witnessed: u64) -> Vec<&'static str> {
+    let unmet = witness::ALL.iter().enumerate().filter(|(bit, _)| witnessed >> bit & 1 == 0);
+    unmet.map(|(_, (name, _))| *name).collect()
+}
+
+/// Replaces sorted fingerprints by their places among the states.
+fn number<'a>(states: &[u64], sorted: impl Iterator<Item = &'a mut u64>) {
+    let mut place = 0;
+    for fingerprint in sorted {
+        while states[place] != *fingerprint {
+            place += 1;
+        }
+        *fingerprint = place as u64;
     }
 }
 

@@ -1,51 +1,149 @@
-//! x
+//! Explores the spec's scenes to the last state, or serves one of them in stateright's Explorer.
+//!
+//! ```text
+//! cargo run --release -p copool-spec --example explore -- --check           # all scenes, and the table
+//! cargo run --release -p copool-spec --example explore                      # the first scene, on 127.0.0.1:3000
+//! cargo run --release -p copool-spec --example explore -- cancel 127.0.0.1:0
+//! ```
+
 mod checker;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::io::{IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use checker::Explored;
-use copool_spec::scene::{Stage, catalog};
+use copool_spec::scene::{Scene, Stage, catalog};
+use copool_spec::{Event, invariants, step, witness};
+use stateright::report::{ReportData, ReportDiscovery, Reporter};
 use stateright::{Checker, Model};
 
-fn main() {
-    let only = std::env::args().nth(1);
-    let mut arrows = 0;
-    let mut witnessed = 0;
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("--check") => check(),
+        Some("--list") => {
+            catalog::all().iter().for_each(|scene| println!("{}: {}", scene.name, scene.why));
+            ExitCode::SUCCESS
+        }
+        name => serve(name, args.get(1).map_or("127.0.0.1:3000", String::as_str)),
+    }
+}
+
+/// Serves a scene in the Explorer, on loopback only.
+fn serve(name: Option<&str>, address: &str) -> ExitCode {
+    let scenes = catalog::all();
+    let Some(scene) = scenes.into_iter().find(|scene| name.is_none_or(|name| scene.name == name)) else {
+        eprintln!("no scene is called {name:?}; --list tells their names");
+        return ExitCode::FAILURE;
+    };
+    let address = match address.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => address,
+        _ => {
+            eprintln!("`{address}` is not an address on loopback");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Port 0 asks for a free one, and the page's address must be known: find it, then serve there.
+    let address = match address.port() {
+        0 => TcpListener::bind(address).and_then(|listener| listener.local_addr()).unwrap_or(address),
+        _ => address,
+    };
+    println!("exploring `{}` on http://{address}", scene.name);
+    let _ = std::io::stdout().flush();
+    Explored::new(Stage::new(scene), step, false).checker().serve(address);
+    ExitCode::SUCCESS
+}
+
+/// Explores every scene and prints the table.
+fn check() -> ExitCode {
+    let begun = Instant::now();
+    let (mut arrows, mut witnessed, mut states, mut faults) = (0, 0, 0, Vec::new());
+    println!("{:<34} {:>9} {:>9} {:>6} {:>7} {:>7}", "scene", "states", "steps", "stuck", "arrows", "time");
     for scene in catalog::all() {
-        if only.as_ref().is_some_and(|o| !scene.name.contains(o.as_str())) {
-            continue;
+        let (seen, met, found) = explore(scene, &mut faults);
+        arrows |= seen;
+        witnessed |= met;
+        states += found;
+    }
+    let (arrows, met) = (checker::arrows(arrows), witnessed.count_ones() as usize);
+    println!();
+    println!("invariants {} of {} hold", invariants::ALL.len() - broken(&faults), invariants::ALL.len());
+    println!("situations {met}/{}", witness::ALL.len());
+    println!("arrows {arrows}/{}", Event::ARROWS);
+    println!("{states} states in {:.1} s", begun.elapsed().as_secs_f64());
+    if arrows != Event::ARROWS {
+        faults.push(format!("only {arrows} arrows were taken"));
+    }
+    faults.extend(checker::unmet(witnessed).iter().map(|name| format!("never met: {name}")));
+    faults.iter().for_each(|fault| eprintln!("FAULT {fault}"));
+    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn broken(faults: &[String]) -> usize {
+    invariants::ALL.iter().filter(|(name, _)| faults.iter().any(|fault| fault.contains(name))).count()
+}
+
+/// Explores one scene; gives the arrows and situations that it showed, and the number of its states.
+fn explore(scene: Scene, faults: &mut Vec<String>) -> (u64, u64, usize) {
+    let begun = Instant::now();
+    let (name, expected) = (scene.name, scene.states);
+    let explored = Explored::new(Stage::new(scene), step, true);
+    let checker = explored.checker().threads(2).spawn_bfs().join_and_report(&mut Progress { name });
+    let model = checker.model();
+    let (stuck, _, steps) = model.stuck();
+    let states = checker.unique_state_count();
+    let seen = model.arrows.load(Ordering::Relaxed);
+    let time = begun.elapsed().as_secs_f64();
+    println!(
+        "{name:<34} {states:>9} {steps:>9} {stuck:>6} {:>4}/{} {time:>5.1} s",
+        checker::arrows(seen),
+        Event::ARROWS
+    );
+    if states != expected {
+        faults.push(format!("`{name}` has {states} states instead of {expected}"));
+    }
+    if stuck > 0 {
+        faults.push(format!("`{name}` has {stuck} states from which nothing quiet can be reached"));
+    }
+    for (property, path) in checker.discoveries() {
+        if model.property(property).expectation.discovery_is_failure() {
+            let log: Vec<Event> = path.into_actions().into_iter().filter_map(|m| m.event).collect();
+            faults.push(format!("`{name}` breaks {property}:\n{}", copool_spec::draw::mermaid(&log)));
         }
-        let name = scene.name;
-        let begun = std::time::Instant::now();
-        let checker = Explored::new(Stage::new(scene), copool_spec::step, true).checker().threads(2).spawn_bfs().join();
-        let t = begun.elapsed();
-        let m = checker.model();
-        let stuck = m.stuck();
-        let a = m.arrows.load(std::sync::atomic::Ordering::Relaxed);
-        arrows |= a;
-        witnessed |= m.witnessed.load(std::sync::atomic::Ordering::Relaxed);
-        println!(
-            "{name:30} states {} stuck {stuck:?} arrows {} {t:?} + {:?} depth {}",
-            checker.unique_state_count(),
-            checker::arrows(a),
-            begun.elapsed() - t,
-            checker.max_depth()
-        );
-        for (p, path) in checker.discoveries() {
-            if p == "all is quiet" {
-                continue;
-            }
-            println!("  BROKEN {p}");
-            for m in path.into_actions() {
-                println!("     {m:?}");
+    }
+    (seen, model.witnessed.load(Ordering::Relaxed), states)
+}
+
+/// One line on the terminal while a scene is being explored.
+struct Progress {
+    name: &'static str,
+}
+
+impl<M: Model> Reporter<M> for Progress {
+    fn report_checking(&mut self, data: ReportData) {
+        if std::io::stderr().is_terminal() {
+            let (states, seconds) = (data.unique_states, data.duration.as_secs());
+            eprint!("\r{}: {states} states, {seconds} s\x1b[K", self.name);
+            if data.done {
+                eprint!("\r\x1b[K");
             }
         }
     }
-    for (i, n) in copool_spec::Event::NAMES.iter().enumerate() {
-        if arrows >> i & 1 == 0 {
-            println!("unseen {n}");
-        }
+
+    fn report_discoveries(&mut self, _: &M, _: BTreeMap<&'static str, ReportDiscovery<M>>)
+    where
+        M::Action: Debug + PartialEq,
+        M::State: Debug + Hash + PartialEq,
+    {
     }
-    for (i, n) in copool_spec::witness::ALL.iter().enumerate() {
-        if witnessed >> i & 1 == 0 {
-            println!("unmet {}", n.0);
-        }
+
+    fn delay(&self) -> Duration {
+        Duration::from_millis(25)
     }
 }

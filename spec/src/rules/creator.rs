@@ -2,20 +2,24 @@
 //! count (16) and recreates one (17).
 
 use super::{Check, pool, require};
-use crate::state::{Heard, State};
+use crate::state::{State, TaskState};
 use crate::{Arrow, SeatId, WorkerId};
 
-/// Arrow 10, W→C: `Listener::on_state_changed`. The seat's processor is free now; a worker whose task waits for nothing
-/// but the processor goes to the back of the ready ones.
+/// Arrow 10, W→C: `Listener::on_state_changed`. The seat's processor is free now; if the task waits for nothing but the
+/// processor, its worker goes to the back of the ready ones, behind the worker of arrow 11, if there is one.
 pub fn suspension_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    s.go_off(seat, worker, &[Arrow::WorkerSuspended], Arrow::SuspensionHeard)?;
-    s.seat(seat)?.heard = Heard::Suspension;
-    s.rouse(worker)
+    s.go(seat, worker, &[Arrow::WorkerSuspended], Arrow::SuspensionHeard)?;
+    s.seat(seat)?.heard = Some(Arrow::SuspensionHeard);
+    let task = s.worker(worker)?.task.and_then(|task| s.tasks.get(&task));
+    if task.is_some_and(|task| task.state == TaskState::Ready) {
+        return Ok(());
+    }
+    s.go_off(seat, worker, &[Arrow::SuspensionHeard], Arrow::SuspensionHeard)
 }
 
 /// Arrow 11, C→W: create worker coroutines only if the pool has not reached its maximum size.
 pub fn worker_added(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seat(seat)?.heard == Heard::Suspension, "the creator has not just heard of a suspension")?;
+    require(s.seat(seat)?.heard == Some(Arrow::SuspensionHeard), "the creator has not just heard of a suspension")?;
     pool::create(s, seat, worker)
 }
 
@@ -27,7 +31,7 @@ pub fn error_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 16, C→C: reduce the current coroutine count. The worker is gone.
 pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go_off(seat, worker, &[Arrow::ErrorHeard], Arrow::CountReduced)?;
-    s.seat(seat)?.heard = Heard::Error;
+    s.seat(seat)?.heard = Some(Arrow::CountReduced);
     s.running -= 1;
     s.workers.remove(&worker);
     Ok(())
@@ -35,6 +39,6 @@ pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// Arrow 17, C→W: recreate a worker coroutine only if the pool has not reached its maximum size.
 pub fn worker_recreated(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seat(seat)?.heard == Heard::Error, "the creator has not just heard of an error")?;
+    require(s.seat(seat)?.heard == Some(Arrow::CountReduced), "the creator has not just heard of an error")?;
     pool::create(s, seat, worker)
 }

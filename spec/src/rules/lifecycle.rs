@@ -1,8 +1,8 @@
 //! Beside the arrows: how a pool begins and ends, how seats come and leave, and what others do to a task.
 
 use super::{Check, queue, require};
-use crate::state::{Drive, Seat, State, TaskState};
-use crate::{Cancel, PoolId, PoolState, SeatId, TaskId, WorkerState};
+use crate::state::{Seat, State, TaskState};
+use crate::{Arrow, Cancel, PoolId, PoolState, SeatId, TaskId, WorkerState};
 
 /// A pool is built.
 pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
@@ -21,9 +21,17 @@ pub fn seat_attached(s: &mut State, seat: SeatId) -> Check {
     Ok(())
 }
 
+/// A seat begins to leave: what is suspended on it unwinds.
+pub fn seat_leaving(s: &mut State, seat: SeatId) -> Check {
+    require(s.seat(seat)?.drive.is_none(), "the seat is being driven")?;
+    s.seat(seat)?.drive = Some(Arrow::SeatLeaving);
+    Ok(())
+}
+
 /// A seat leaves: its workers have returned or exited before, and what was queued on it goes to the injector.
 pub fn seat_left(s: &mut State, seat: SeatId) -> Check {
-    require(s.seat(seat)?.drive == Drive::Away, "the seat is being driven")?;
+    s.between_turns(seat)?;
+    require(s.leaving(Some(seat)), "the seat has not begun to leave")?;
     require(s.workers.values().all(|worker| worker.seat != Some(seat)), "workers are left on it")?;
     if let Some(it) = s.seats.remove(&seat) {
         s.injector.extend(it.deque);
@@ -51,28 +59,23 @@ pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
             Ok(())
         }
         Cancel::NeverRuns => {
-            require(it.state == TaskState::Queued, "the task has started, or ended before")?;
+            let again = it.state == TaskState::Withdrawn && it.cancelled;
+            require(it.state == TaskState::Queued || again, "the task has started, or ended before")?;
             it.cancelled = true;
             queue::withdraw(s, task)
         }
     }
 }
 
-/// A task is given up: by a stop at its deadline, with its seat (which is not driven then), or after it swallowed one
-/// cancel too many.
+/// A task is given up: by a stop at its deadline, or after it swallowed one throw too many.
 pub fn task_abandoned(s: &mut State, task: TaskId) -> Check {
-    let stopping = s.phase != PoolState::Running;
+    let thrown = s.phase != PoolState::Running || s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
     let it = s.task(task)?;
     require(it.outcome.is_none() && !it.abandoned, "the task has ended, or was given up before")?;
     require(it.state != TaskState::Withdrawn, "the task was cancelled before its start")?;
-    let (seat, reason, queued) = (it.seat, stopping || it.cancelled, it.state == TaskState::Queued);
-    let away = match seat {
-        Some(seat) => s.seat(seat)?.drive == Drive::Away,
-        None => false,
-    };
-    require(reason || away, "nothing gives this task up")?;
-    s.task(task)?.abandoned = true;
-    if queued { queue::withdraw(s, task) } else { Ok(()) }
+    require(thrown || it.cancelled, "nothing gives this task up")?;
+    it.abandoned = true;
+    if it.state == TaskState::Queued { queue::withdraw(s, task) } else { Ok(()) }
 }
 
 /// Somebody calls `stop`, or drops the seat that owns the pool.

@@ -1,7 +1,7 @@
 //! The pool's arrows to and from its workers: it creates (4), resumes (5), grants an exit (23), and takes back (25).
 
 use super::{Check, require};
-use crate::state::{Drive, Heard, State, TaskState, Worker};
+use crate::state::{State, TaskState, Worker};
 use crate::{Arrow, SeatId, WorkerId, WorkerState};
 
 /// Arrow 4, P→W: create worker coroutines only if the pool has not reached its maximum size.
@@ -18,7 +18,7 @@ pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     require(!s.workers.contains_key(&worker), "this worker lives already")?;
     let it = s.seat(seat)?;
     it.ready.push_back(worker);
-    (it.drive, it.heard) = (Drive::Driving, Heard::Nothing);
+    s.drive_on(seat, Arrow::WorkerResumed)?;
     s.running += 1;
     let new = Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 };
     s.workers.insert(worker, new);
@@ -38,9 +38,12 @@ pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
         require(!exact || it.ready.front() == Some(&worker), "another worker was ready first")?;
         it.ready.retain(|ready| *ready != worker);
     }
-    (it.on, it.drive, it.heard) = (Some(worker), Drive::Driving, Heard::Nothing);
+    it.on = Some(worker);
+    if !s.leaving(Some(seat)) {
+        s.drive_on(seat, Arrow::WorkerResumed)?;
+    }
     let it = s.worker(worker)?;
-    (it.state, it.seat, it.turn) = (WorkerState::Running, Some(seat), 0);
+    (it.state, it.seat) = (WorkerState::Running, Some(seat));
     it.at = Some(if it.task.is_some() { Arrow::TaskStarted } else { Arrow::WorkerResumed });
     if let Some(task) = it.task {
         s.task(task)?.state = TaskState::Running;
@@ -59,11 +62,9 @@ pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// Arrow 25, W→P: return if timeout or schedule fail. The worker idles: a count and a stack that any seat may take.
 pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    use Arrow::{NextPoll, PollFailed, SurplusAsked, TaskExited, WorkerResumed};
     s.take_resting(seat, worker)?;
-    require(s.worker(worker)?.task.is_none(), "the worker holds a task")?;
-    let free = [WorkerResumed, TaskExited, PollFailed, NextPoll, SurplusAsked];
-    s.go_off(seat, worker, &free, Arrow::WorkerReturned)?;
+    s.go_free(seat, worker, &[&s.between_polls(seat)[..], &[Arrow::SurplusAsked]].concat(), Arrow::WorkerReturned)?;
+    s.go_off(seat, worker, &[Arrow::WorkerReturned], Arrow::WorkerReturned)?;
     let it = s.worker(worker)?;
     (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);
     Ok(())

@@ -56,10 +56,11 @@ pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
     let others = others.filter_map(|(_, other)| other.deque.front().copied()).collect();
     let every = |period: u32| period != 0 && it.polls.is_multiple_of(period);
     let order = match () {
-        () if every(s.params.age_every) => match it.polls / s.params.age_every % 3 {
-            0 => [oldest, bottom, injector, others, lane],
-            1 => [bottom, injector, oldest, others, lane],
-            _ => [injector, oldest, bottom, others, lane],
+        () if every(s.params.age_every) => match it.polls / s.params.age_every % 4 {
+            1 => [oldest, injector, bottom, others, lane],
+            2 => [injector, bottom, others, oldest, lane],
+            3 => [bottom, others, oldest, injector, lane],
+            _ => [others, oldest, injector, bottom, lane],
         },
         () if every(s.params.injector_every) => [injector, urgent, own, others, lane],
         () => [urgent, own, injector, others, lane],

@@ -1,27 +1,26 @@
 //! The schedule thread's side of the diagram: a drive begins (1–3), blocks (19) and ends (26–27).
 
 use super::{Check, require};
-use crate::state::{Drive, Heard, State};
-use crate::{DriveEnd, PoolState, SeatId};
+use crate::state::State;
+use crate::{Arrow, DriveEnd, PoolState, SeatId};
 
 /// Arrow 1, S→P: `CoroutinePool::try_timeout_schedule_task`, or any other drive. A seat has one drive at a time.
 pub fn schedule_called(s: &mut State, seat: SeatId) -> Check {
-    s.drive(seat, &[Drive::Away], Drive::Called)?;
     s.seat(seat)?.starved = false;
-    Ok(())
+    s.drive(seat, None, Some(Arrow::ScheduleCalled))
 }
 
-/// Arrow 2, P→S: alt the coroutine pool is stopped, return error.
+/// Arrow 2, P→S: return error. The pool is stopped.
 pub fn schedule_refused(s: &mut State, seat: SeatId) -> Check {
     require(s.phase == PoolState::Stopped, "the pool is not stopped")?;
-    s.drive(seat, &[Drive::Called], Drive::Ended)
+    s.drive(seat, Some(Arrow::ScheduleCalled), Some(Arrow::ScheduleEnded))
 }
 
-/// Arrow 3, P→S: alt the task queue is empty, return success. Exact: nothing queued, nothing resumable.
+/// Arrow 3, P→S: return success. Exact: nothing queued, nothing resumable.
 pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
     let busy = s.tasks_wait() || s.resumable(seat);
     require(!(s.params.exact && busy), "there is something to do")?;
-    s.drive(seat, &[Drive::Called], Drive::Empty)
+    s.drive(seat, Some(Arrow::ScheduleCalled), Some(Arrow::NothingToDo))
 }
 
 /// Arrow 19, W→W: block for a while if all workers failed to poll. The seat does it: no worker of it is ready. Exact: no
@@ -30,14 +29,13 @@ pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     require(!s.could_run(seat), "it blocks while a task waits")?;
     require(s.seat(seat)?.ready.is_empty(), "it blocks while a worker of it is ready")?;
-    s.drive(seat, &[Drive::Called, Drive::Driving, Drive::Blocked], Drive::Blocked)
+    s.drive_on(seat, Arrow::SeatBlocked)
 }
 
 /// Arrow 26, P→S: this schedule has ended, and why.
 pub fn schedule_ended(s: &mut State, seat: SeatId, end: DriveEnd) -> Check {
-    if s.seat(seat)?.drive != Drive::Empty {
-        s.between_turns(seat)?;
-    }
+    s.between_turns(seat)?;
+    require(!s.leaving(Some(seat)), "the seat leaves")?;
     let exact = s.params.exact;
     match end {
         DriveEnd::AllDone | DriveEnd::Deadline => {}
@@ -49,26 +47,31 @@ pub fn schedule_ended(s: &mut State, seat: SeatId, end: DriveEnd) -> Check {
         DriveEnd::Stopped => require(s.phase != PoolState::Running, "nobody stopped the pool")?,
         DriveEnd::Stalled => require(!exact || s.stalled(), "something can still wake a worker")?,
     }
-    s.seat(seat)?.heard = Heard::Nothing;
-    s.drive(seat, &[Drive::Empty, Drive::Called, Drive::Driving, Drive::Blocked], Drive::Ended)
+    let it = s.seat(seat)?;
+    (it.drive, it.heard) = (Some(Arrow::ScheduleEnded), None);
+    Ok(())
 }
 
-/// Arrow 27, S→S: the thread goes on with its own work.
+/// Arrow 27, S→S: the thread goes on with its own work. A drive that could not get a stack ends without arrow 26.
 pub fn thread_resumed(s: &mut State, seat: SeatId) -> Check {
-    s.drive(seat, &[Drive::Ended], Drive::Away)
+    if s.seat(seat)?.starved && s.seat(seat)?.drive != Some(Arrow::ScheduleEnded) {
+        s.between_turns(seat)?;
+        s.seat(seat)?.drive = Some(Arrow::ScheduleEnded);
+    }
+    s.drive(seat, Some(Arrow::ScheduleEnded), None)
 }
 
 /// Beside the arrows: no stack could be had. For the rest of the drive the seat need not create workers.
 pub fn stack_exhausted(s: &mut State, seat: SeatId) -> Check {
-    require(s.seat(seat)?.drive != Drive::Away, "nobody drives this seat")?;
-    s.seat(seat)?.starved = true;
-    Ok(())
+    let it = s.seat(seat)?;
+    it.starved = true;
+    require(it.drive.is_some(), "nobody drives this seat")
 }
 
 impl State {
-    fn drive(&mut self, seat: SeatId, from: &[Drive], to: Drive) -> Check {
+    fn drive(&mut self, seat: SeatId, from: Option<Arrow>, to: Option<Arrow>) -> Check {
         let it = self.seat(seat)?;
-        require(from.contains(&it.drive), "the drive is at another point")?;
+        require(it.drive == from, "the drive is at another arrow")?;
         it.drive = to;
         Ok(())
     }

@@ -3,11 +3,12 @@
 
 use super::queue;
 use super::{Check, require};
-use crate::state::{Call, State, TaskState};
+use crate::state::{State, TaskState};
 use crate::{Arrow, Interruption, Outcome, SeatId, TaskId, WorkerId};
 
 /// Arrow 6, W→T: try poll a task.
 pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+    require(!s.leaving(Some(seat)), "the seat leaves")?;
     s.go(seat, worker, &[Arrow::WorkerResumed, Arrow::NextPoll], Arrow::TaskPolled)?;
     let wrap = s.params.wrap;
     let it = s.seat(seat)?;
@@ -55,23 +56,12 @@ pub fn task_failed(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) 
     finish(s, worker, task, Outcome::Panicked)
 }
 
-/// Beside the arrows: a started task was thrown at and has unwound, since it was cancelled or given up. On a seat that is
-/// not driven, it is one that was given up with its seat.
+/// Beside the arrows: a started task was thrown at and has unwound, since it was cancelled or given up, or its seat leaves.
 pub fn task_unwound(s: &mut State, task: TaskId) -> Check {
     let it = s.task(task)?;
-    require(it.cancelled || it.abandoned, "nobody asked it to unwind")?;
-    let (Some(seat), Some(worker), state, abandoned) = (it.seat, it.worker, it.state, it.abandoned) else {
-        return Err("the task is on no worker");
-    };
-    if state != TaskState::Running {
-        require(matches!(state, TaskState::Waiting(_) | TaskState::Ready), "the task is over")?;
-        require(abandoned && s.seat(seat)?.on.is_none(), "the task unwinds without the processor")?;
-        let it = s.seat(seat)?;
-        it.ready.retain(|ready| *ready != worker);
-        it.on = Some(worker);
-        s.worker(worker)?.at = Some(Arrow::TaskStarted);
-    }
-    s.go(seat, worker, &[Arrow::TaskStarted], Arrow::TaskExited)?;
+    let (asked, seat, worker) = (it.cancelled || it.abandoned, it.seat, it.worker.ok_or("the task is on no worker")?);
+    require(asked || s.leaving(seat), "nobody asked it to unwind")?;
+    leave(s, seat.ok_or("the task is on no seat")?, worker, task, Arrow::TaskExited)?;
     finish(s, worker, task, Outcome::Cancelled)
 }
 
@@ -81,16 +71,18 @@ pub fn poll_failed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go(seat, worker, &[Arrow::TaskPolled], Arrow::PollFailed)
 }
 
-/// Beside the arrows: the outcome is published. A task that was thrown at, swallowed it and returned, is cancelled.
+/// Beside the arrows: the outcome is published. A task that was thrown at, swallowed it and returned, is cancelled; one that
+/// has unwound since its seat leaves, is abandoned.
 pub fn outcome_published(s: &mut State, task: TaskId, outcome: Outcome) -> Check {
+    let leaving = s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
     let it = s.task(task)?;
     require(it.outcome.is_none(), "the task has its outcome already")?;
     let right = match outcome {
-        Outcome::Abandoned => it.abandoned,
+        Outcome::Abandoned => it.abandoned || leaving && it.state == TaskState::Finished(Outcome::Cancelled),
         Outcome::Returned | Outcome::Panicked => it.state == TaskState::Finished(outcome),
         Outcome::Cancelled => match it.state {
             TaskState::Withdrawn | TaskState::Finished(Outcome::Returned) => it.cancelled,
-            state => state == TaskState::Finished(Outcome::Cancelled),
+            state => it.cancelled && state == TaskState::Finished(Outcome::Cancelled),
         },
     };
     require(right && (!it.abandoned || outcome == Outcome::Abandoned), "this is not how the task ended")?;
@@ -111,7 +103,7 @@ fn leave(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, to: Arrow)
 fn finish(s: &mut State, worker: WorkerId, task: TaskId, outcome: Outcome) -> Check {
     s.worker(worker)?.turn += 1;
     let it = s.task(task)?;
-    (it.state, it.timer, it.call) = (TaskState::Finished(outcome), None, Call::None);
+    (it.state, it.timer, it.call) = (TaskState::Finished(outcome), None, None);
     if it.outcome.is_some() { let_go(s, worker, task) } else { Ok(()) }
 }
 

@@ -1,7 +1,7 @@
 //! Beside the arrows: what ends a task's wait. Timers, wake-ups, and system calls on their helper threads.
 
 use super::{Check, require};
-use crate::state::{Call, State, TaskState};
+use crate::state::{State, TaskState};
 use crate::{Arrow, Interruption, SeatId, TaskId, Tick};
 
 /// A task arms a timer, on its way into a wait. If the wait does not come about, its next one arms anew.
@@ -14,17 +14,9 @@ pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check
     Ok(())
 }
 
-/// A timer ends its task's wait. Its seat looks at it between two tasks.
+/// A timer ends its task's wait. Its seat looks at it between two turns.
 pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
-    let between = [Arrow::WorkerResumed, Arrow::TaskExited, Arrow::PollFailed, Arrow::NextPoll];
-    let (on, turn) = (s.seat(seat)?.on, s.params.polls_per_turn);
-    match on {
-        Some(worker) if s.worker(worker)?.turn < turn => {
-            let it = s.worker(worker)?;
-            require(it.task.is_none() && it.at.is_some_and(|at| between.contains(&at)), "it is not between two tasks")?;
-        }
-        _ => s.between_turns(seat)?,
-    }
+    s.between_turns(seat)?;
     let it = s.task(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
     require(it.timer.is_some(), "the task has no timer")?;
@@ -34,11 +26,12 @@ pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
 /// Somebody took a waiting task's wait and wakes it. A delay ends early, and a system call before it was entered, only
 /// for a task that is cancelled or given up.
 pub fn task_woken(s: &mut State, task: TaskId) -> Check {
+    let leaving = s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
     let it = s.task(task)?;
-    let thrown = it.cancelled || it.abandoned;
+    let thrown = it.cancelled || it.abandoned || leaving;
     let may = match it.state {
         TaskState::Waiting(Interruption::Delay) => thrown,
-        TaskState::Waiting(Interruption::Syscall) => it.call == Call::Left || it.call == Call::None && thrown,
+        TaskState::Waiting(Interruption::Syscall) => it.call == Some(Arrow::SyscallLeft) || it.call.is_none() && thrown,
         _ => true,
     };
     require(may, "what it waits for is not over")?;
@@ -49,16 +42,16 @@ pub fn task_woken(s: &mut State, task: TaskId) -> Check {
 pub fn syscall_entered(s: &mut State, task: TaskId) -> Check {
     let it = s.task(task)?;
     let there = matches!(it.state, TaskState::Running | TaskState::Waiting(Interruption::Syscall));
-    require(there && it.call == Call::None, "the task is not on its way into a system call")?;
-    it.call = Call::Entered;
+    require(there && it.call != Some(Arrow::SyscallLeft), "the task is not on its way into a system call")?;
+    it.call = Some(Arrow::SyscallEntered);
     Ok(())
 }
 
 /// The system call is over: now its task may be woken, or unwound.
 pub fn syscall_left(s: &mut State, task: TaskId) -> Check {
     let it = s.task(task)?;
-    require(it.call == Call::Entered, "the task is in no system call")?;
-    it.call = if it.state == TaskState::Running { Call::None } else { Call::Left };
+    require(it.call == Some(Arrow::SyscallEntered), "the task is in no system call")?;
+    it.call = if it.state == TaskState::Running { None } else { Some(Arrow::SyscallLeft) };
     Ok(())
 }
 
@@ -71,7 +64,7 @@ pub fn overran(s: &mut State, seat: SeatId, task: TaskId) -> Check {
 fn end_wait(s: &mut State, task: TaskId) -> Check {
     let it = s.task(task)?;
     require(matches!(it.state, TaskState::Waiting(_)), "the task does not wait")?;
-    (it.state, it.timer, it.call) = (TaskState::Ready, None, Call::None);
+    (it.state, it.timer, it.call) = (TaskState::Ready, None, None);
     let worker = it.worker.ok_or("the task is on no worker")?;
     s.rouse(worker)
 }

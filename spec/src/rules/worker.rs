@@ -2,7 +2,7 @@
 
 use super::{Check, require};
 use crate::state::{State, TaskState};
-use crate::{Arrow, Interruption, SeatId, WorkerId, WorkerState};
+use crate::{Arrow, Interruption, PoolState, SeatId, WorkerId, WorkerState};
 
 /// Arrow 9, W→W: the coroutine state changes to Suspend or Syscall. A delay has its timer by now.
 pub fn worker_suspended(s: &mut State, seat: SeatId, worker: WorkerId, state: WorkerState) -> Check {
@@ -31,21 +31,18 @@ pub fn worker_errored(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     Ok(())
 }
 
-/// Arrow 20, W→W: try poll the next task. Exact: its turn is not over yet.
+/// Arrow 20, W→W: try poll the next task. Exact: its turn is not over yet. It may be its first in a new turn, or, not
+/// exact, the poll before met a tombstone.
 pub fn next_poll(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     let over = s.worker(worker)?.turn >= s.params.polls_per_turn;
     require(!(s.params.exact && over), "its turn is over")?;
-    s.go_free(seat, worker, &[Arrow::TaskExited], Arrow::NextPoll)
+    s.go_free(seat, worker, &s.between_polls(seat), Arrow::NextPoll)
 }
 
 /// Arrow 21, W→W: the schedule has exceeded the timeout time, or the worker its keep-alive: it idles, or holds no task.
 pub fn time_over(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    use Arrow::{NextPoll, PollFailed, TaskExited, WorkerResumed};
-    if s.worker(worker)?.at.is_none() {
-        s.between_turns(seat)?;
-        s.take_resting(seat, worker)?;
-    }
-    s.go_free(seat, worker, &[WorkerResumed, TaskExited, PollFailed, NextPoll], Arrow::TimeOver)
+    s.take_resting(seat, worker)?;
+    s.go_free(seat, worker, &s.between_polls(seat), Arrow::TimeOver)
 }
 
 /// Arrow 22, W→P: has the coroutine pool exceeded the minimum pool size?
@@ -53,9 +50,15 @@ pub fn surplus_asked(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go(seat, worker, &[Arrow::TimeOver], Arrow::SurplusAsked)
 }
 
-/// Arrow 24, W→W: exit.
+/// Arrow 24, W→W: exit. An idle worker of a pool that stops, or above a `max_size` that was lowered, exits without asking.
 pub fn worker_exited(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    s.go_off(seat, worker, &[Arrow::SurplusGranted], Arrow::WorkerExited)?;
+    let it = s.worker(worker)?;
+    if it.state == WorkerState::Idle && it.at.is_none() {
+        require(s.phase != PoolState::Running || s.running > s.max, "the worker has not asked")?;
+        s.running -= 1;
+    } else {
+        s.go_off(seat, worker, &[Arrow::SurplusGranted], Arrow::WorkerExited)?;
+    }
     s.workers.remove(&worker);
     Ok(())
 }

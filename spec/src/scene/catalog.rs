@@ -1,4 +1,4 @@
-//! The scenes that are explored, each with a sentence on why its bounds suffice.
+//! The scenes that are explored, each with a sentence on why its bounds suffice, and with its exact number of states.
 
 use super::Scene;
 use crate::script::Script;
@@ -7,199 +7,265 @@ use crate::state::Params;
 /// Everything at one instant, turns of two tasks, and no fairness exceptions: what most scenes need.
 const PLAIN: Params = Params { exact: true, lifo: false, polls_per_turn: 2, injector_every: 0, age_every: 0, wrap: 1 };
 
-/// All scenes, in the order in which the diagram's alternatives first matter.
-///
-/// # Panics
-/// If a scene's own text is wrong, which a test would show.
+/// Every second poll is an ageing poll, every third looks at the injector first, and the count wraps after six.
+const AGEING: Params = Params { polls_per_turn: 3, injector_every: 3, age_every: 2, wrap: 24, ..PLAIN };
+
+/// Drives may end at any time: at a deadline, or since what is left waits.
+const HASTY: bool = false;
+
+/// Drives end when all is done, stopped or stalled: whoever blocks must be woken.
+const PATIENT: bool = true;
+
+type Row = (&'static str, &'static str, usize, Params, u32, bool, &'static str);
+
+/// Small scenes, one for each alternative of the diagram: seconds together, even in a debug build.
+#[must_use]
+pub fn small() -> Vec<Scene> {
+    set(SMALL)
+}
+
+/// Large scenes, in which the alternatives meet: for a release build.
+#[must_use]
+pub fn large() -> Vec<Scene> {
+    set(LARGE)
+}
+
+/// All scenes.
 #[must_use]
 pub fn all() -> Vec<Scene> {
-    let scene = |name, why, params, seats, patient, script: &str| {
-        let script: Script = script.parse().unwrap_or_else(|wrong| panic!("scene {name}: {wrong}"));
-        Scene { name, why, params, seats, patient, script }
-    };
-    let age = Params { polls_per_turn: 3, injector_every: 3, age_every: 2, wrap: 6, ..PLAIN };
-    vec![
-        scene(
-            "one seat",
-            "a worker's life has one seat; two workers and two tasks show each hand-over between suspending, ending and \
-             creating, and a third task would only wait",
-            PLAIN,
-            1,
-            false,
-            "pool max 2\nthread\n submit t0 { suspend; submit t1 { suspend } }",
-        ),
-        scene(
-            "turns",
-            "three tasks that end at once are one more than a turn of two, so that a worker must go to the back",
-            PLAIN,
-            1,
-            false,
-            "pool max 2\nthread\n submit t0 { submit t1 { }; submit t2 { }; suspend }",
-        ),
-        scene(
-            "two seats, one worker",
-            "max_size 1 makes every hand-over of the count between seats visible; two tasks keep both seats interested",
-            PLAIN,
-            2,
-            false,
-            "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }",
-        ),
-        scene(
-            "two seats, two workers",
-            "one task that submits another is stolen from, or is not; both seats run at once, and no drive has a deadline, \
-             so that every wake-up is needed",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { submit t1 { }; suspend }",
-        ),
-        scene(
-            "panic and replacement",
-            "one worker errs while another task waits: replaced, or the other seat's worker takes the count first",
-            PLAIN,
-            2,
-            false,
-            "pool max 1\nthread\n submit t0 { panic }\nthread\n submit t1 { panic }",
-        ),
-        scene(
-            "min_size and keep-alive",
-            "one worker above min_size: it leaves or stays, and the limits change while it decides",
-            PLAIN,
-            1,
-            false,
-            "pool min 1 max 2\nthread\n submit t0 { suspend }\n set-min 0\nthread\n submit t1 { }",
-        ),
-        scene(
-            "cancel",
-            "one task that is cancelled at any time of its life, by a thread and by another task",
-            PLAIN,
-            1,
-            true,
-            "pool max 2\nthread\n submit t0 { suspend; park }\n submit t1 { cancel t0 }\n cancel t0\n cancel t1",
-        ),
-        scene(
-            "order and ageing",
-            "one task in each place of the order and one more to starve; a poll count that wraps within the run",
-            age,
-            1,
-            false,
-            "pool max 1\nthread\n submit t0 priority 5 { submit t4 { } }\n submit t1 priority -1 { }\n \
-             submit t2 { }\n submit t3 priority -1 { submit t5 priority -2 { } }",
-        ),
-        scene(
-            "system calls and timers",
-            "one task in each kind of wait, on as many workers, and no deadline that would hide a lost wake-up",
-            PLAIN,
-            1,
-            true,
-            "pool max 2\nthread\n submit t0 { syscall; delay 1 }\n submit t1 { delay 2 }\n cancel t1",
-        ),
-        scene(
-            "parks and wake-ups",
-            "two tasks that wake each other on two seats, whichever parks first",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { park; unpark t1 }\n submit t1 { unpark t0; park }",
-        ),
-        scene(
-            "joins and a stall",
-            "one worker waits for a task that needs a worker: it stalls, until the limit is raised",
-            PLAIN,
-            1,
-            true,
-            "pool max 1\nthread\n submit t0 { submit t1 { }; join t1 }\n set-max 2",
-        ),
-        scene(
-            "stop during work",
-            "a task that runs, one that is queued and one that comes late, against a stop with any deadline",
-            PLAIN,
-            1,
-            false,
-            "pool max 2\nthread\n submit t0 { suspend; submit t2 { } }\n submit t1 { }\nthread\n stop 1",
-        ),
-        scene(
-            "two stops, two seats",
-            "two threads stop a pool of two seats, one with all the time in the world",
-            PLAIN,
-            2,
-            false,
-            "pool max 1\nthread\n submit t0 { suspend }\n stop 18446744073709551615\nthread\n stop 0",
-        ),
-        scene(
-            "seats come and leave",
-            "a seat comes, runs what it stole or was given, and leaves at any time with whatever it holds",
-            PLAIN,
-            1,
-            false,
-            "pool max 1\nthread\n attach\n submit t0 { suspend }\n submit t1 { }\n leave",
-        ),
-        scene(
-            "no stack",
-            "a stack that cannot be had, at any time, for one task that needs one",
-            PLAIN,
-            1,
-            false,
-            "pool max 2\nthread\n submit t0 { suspend }\n submit t1 { }\nthread\n fail-stack",
-        ),
-        scene("L1", "two", PLAIN, 2, false, "pool max 2\nthread\n submit t0 { submit t1 { }; suspend }"),
-        scene("L2", "two", PLAIN, 3, true, "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }"),
-        scene("L2b", "two", PLAIN, 3, false, "pool max 1\nthread\n submit t0 { suspend }"),
-        scene(
-            "L3",
-            "two",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { suspend; panic }\n submit t1 { }\nthread\n stop 1",
-        ),
-        scene(
-            "L4",
-            "two",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { suspend; park }\n submit t1 { panic }\n cancel t0\nthread\n cancel t1",
-        ),
-        scene(
-            "L5",
-            "two",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { syscall }\n submit t1 { delay 2 }\n cancel t1",
-        ),
-        scene(
-            "L6",
-            "two",
-            PLAIN,
-            1,
-            false,
-            "pool max 2\nthread\n attach\n submit t0 { submit t1 { }; park }\n leave\nthread\n stop 0",
-        ),
-        scene(
-            "L7",
-            "two",
-            PLAIN,
-            2,
-            true,
-            "pool min 1 max 2\nthread\n submit t0 { submit t1 { }; join t1 }\n set-max 1",
-        ),
-        scene(
-            "L8",
-            "two",
-            age,
-            2,
-            true,
-            "pool max 1\nthread\n submit t0 priority 5 { submit t2 { } }\n submit t1 priority -1 { submit t3 priority -2 { } }",
-        ),
-        scene(
-            "L9",
-            "two",
-            PLAIN,
-            2,
-            true,
-            "pool max 2\nthread\n submit t0 { suspend }\n submit t1 { suspend }\n submit t2 { }",
-        ),
-    ]
+    let mut all = small();
+    all.extend(large());
+    all
 }
+
+fn set(rows: &[Row]) -> Vec<Scene> {
+    let scene = |&(name, why, states, params, seats, patient, script): &Row| {
+        let script: Script = script.parse().unwrap_or_else(|wrong| panic!("scene {name}: {wrong}"));
+        Scene { name, why, states, params, seats, patient, script }
+    };
+    rows.iter().map(scene).collect()
+}
+
+const SMALL: &[Row] = &[
+    (
+        "one seat",
+        "two workers and two tasks show each hand-over between suspending, ending and creating; a third would only wait",
+        119,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 2\nthread\n submit t0 { suspend; submit t1 { suspend } }",
+    ),
+    (
+        "turns",
+        "three tasks are one more than a turn of two, so that a worker must go to the back",
+        648,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 2\nthread\n submit t0 { submit t1 { }; submit t2 { }; suspend }",
+    ),
+    (
+        "two seats, one worker",
+        "max_size 1 makes every hand-over of the count between seats visible; two tasks keep both seats interested",
+        9673,
+        PLAIN,
+        2,
+        HASTY,
+        "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }",
+    ),
+    (
+        "two seats, two workers",
+        "one task that submits another is stolen from, or is not; both seats run at once, and every wake-up is needed",
+        60909,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { submit t1 { }; suspend }",
+    ),
+    (
+        "panic and replacement",
+        "one worker errs while another task waits: replaced, or the other seat takes the count first",
+        11091,
+        PLAIN,
+        2,
+        HASTY,
+        "pool max 1\nthread\n submit t0 { panic }\nthread\n submit t1 { panic }",
+    ),
+    (
+        "min_size and keep-alive",
+        "one worker above min_size leaves or stays, and the limits change while it decides",
+        1065,
+        PLAIN,
+        1,
+        HASTY,
+        "pool min 1 max 2\nthread\n submit t0 { suspend }\n set-min 0\nthread\n submit t1 { }",
+    ),
+    (
+        "cancel",
+        "one task is cancelled at any time of its life, by a thread and by another task",
+        1901,
+        PLAIN,
+        1,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { suspend; park }\n submit t1 { cancel t0 }\n cancel t0\n cancel t1",
+    ),
+    (
+        "order and ageing",
+        "one task in each place of the order and some more to starve; the count of polls wraps within the run",
+        2675,
+        AGEING,
+        1,
+        HASTY,
+        "pool max 1\nthread\n submit t0 priority 5 { submit t4 { } }\n submit t1 priority -1 { }\n submit t2 { }\n \
+         submit t3 priority -1 { submit t5 priority -2 { } }",
+    ),
+    (
+        "every poll ages",
+        "four tasks in the four places that an ageing poll looks at in turn, until the count of polls wraps",
+        0,
+        Params { age_every: 1, injector_every: 0, wrap: 4, ..AGEING },
+        1,
+        HASTY,
+        "pool max 1\nthread\n submit t0 priority 5 { submit t3 { } }\n submit t1 priority -1 { }\n submit t2 { }",
+    ),
+    (
+        "system calls and timers",
+        "one task in each kind of timed or foreign wait, on as many workers, and no deadline to hide a lost wake-up",
+        2444,
+        PLAIN,
+        1,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { syscall; delay 1 }\n submit t1 { delay 2 }\n cancel t1",
+    ),
+    (
+        "parks and wake-ups",
+        "two tasks wake each other on two seats, whichever parks first",
+        29421,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { park; unpark t1 }\n submit t1 { unpark t0; park }",
+    ),
+    (
+        "joins and a stall",
+        "one worker waits for a task that needs a worker: stalled, until the limit is raised",
+        182,
+        PLAIN,
+        1,
+        PATIENT,
+        "pool max 1\nthread\n submit t0 { submit t1 { }; join t1 }\n set-max 2",
+    ),
+    (
+        "stop during work",
+        "a task that runs, one that is queued and one that comes late, against a stop with any deadline",
+        21965,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 2\nthread\n submit t0 { suspend; submit t2 { } }\n submit t1 { }\nthread\n stop 1",
+    ),
+    (
+        "two stops, two seats",
+        "two threads stop a pool of two seats, one at once and one with all the time in the world",
+        75930,
+        PLAIN,
+        2,
+        HASTY,
+        "pool max 1\nthread\n submit t0 { suspend }\n stop 18446744073709551615\nthread\n stop 0",
+    ),
+    (
+        "seats come and leave",
+        "a seat comes, runs what it stole or was given, and leaves at any time with whatever it holds",
+        11121,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 1\nthread\n attach\n submit t0 { suspend }\n submit t1 { }\n leave",
+    ),
+    (
+        "no stack",
+        "a stack cannot be had, at any time, for the first of two tasks or for the second",
+        1474,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 2\nthread\n submit t0 { suspend }\n submit t1 { }\nthread\n fail-stack",
+    ),
+];
+
+const LARGE: &[Row] = &[
+    (
+        "three seats, one worker",
+        "a third seat shows that two contenders do not lose the count between them",
+        334061,
+        PLAIN,
+        3,
+        PATIENT,
+        "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }",
+    ),
+    (
+        "two seats, three tasks",
+        "one task more than workers, two of them suspended at once: each seat's FIFO holds more than one",
+        280595,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { suspend }\n submit t1 { suspend }\n submit t2 { }",
+    ),
+    (
+        "stop, panic and suspension",
+        "all 27 arrows meet: a worker errs, one is suspended, and the pool is stopped at any time",
+        1403730,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { suspend; panic }\n submit t1 { }\nthread\n stop 1",
+    ),
+    (
+        "cancel against start, two seats",
+        "a cancel from outside against the start, the park and the panic of two tasks on two seats",
+        374786,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { suspend; park }\n submit t1 { panic }\n cancel t0\nthread\n cancel t1",
+    ),
+    (
+        "timer against cancel, two seats",
+        "a delay is cancelled while its timer fires, and a system call goes on beside it",
+        422673,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool max 2\nthread\n submit t0 { syscall }\n submit t1 { delay 2 }\n cancel t1",
+    ),
+    (
+        "leave against stop",
+        "a seat comes and leaves with what it holds while the pool is stopped under it",
+        879631,
+        PLAIN,
+        1,
+        HASTY,
+        "pool max 1\nthread\n attach\n submit t0 { submit t1 { }; park }\n leave\nthread\n stop 0",
+    ),
+    (
+        "ageing on two seats",
+        "two seats count their polls apart, and tasks of four priorities overtake each other",
+        81413,
+        AGEING,
+        2,
+        PATIENT,
+        "pool max 1\nthread\n submit t0 priority 5 { submit t2 { } }\n \
+         submit t1 priority -1 { submit t3 priority -2 { } }",
+    ),
+    (
+        "join and min_size, two seats",
+        "a join across seats, a worker that min_size keeps, and a max_size that sinks below the count",
+        60010,
+        PLAIN,
+        2,
+        PATIENT,
+        "pool min 1 max 2\nthread\n submit t0 { submit t1 { }; join t1 }\n set-max 1",
+    ),
+];

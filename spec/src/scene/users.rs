@@ -2,7 +2,7 @@
 
 use super::{By, Move, POOL, Play, Stage};
 use crate::script::{Ending, Op, Step, Submission};
-use crate::state::{Drive, TaskState};
+use crate::state::TaskState;
 use crate::{Cancel, Event, Interruption, PoolState, SeatId, TaskId, Tick};
 
 fn id(key: crate::script::Key) -> TaskId {
@@ -16,7 +16,7 @@ impl Stage {
         let (doing, it) = (&play.tasks[at], &play.pool.tasks[&task]);
         let (Some(seat), Some(worker)) = (it.seat, it.worker) else { return };
         let mut then = |event| moves.push(Move { by: By::Task(task), event });
-        let thrown = it.cancelled || it.abandoned;
+        let thrown = super::thrown(&play.pool, task);
         let interrupt = |why| Some(Event::TaskInterrupted { seat, worker, task, why });
         let Some(step) = doing.body.step(&self.tasks[at].body) else {
             return then(Some(match doing.body.ending() {
@@ -58,8 +58,7 @@ impl Stage {
     pub(super) fn advance(&self, before: &Play, after: &mut Play, task: TaskId, event: Option<Event>) {
         let at = task.0 as usize;
         let body = &self.tasks[at].body;
-        let it = &before.pool.tasks[&task];
-        let thrown = it.cancelled || it.abandoned;
+        let thrown = super::thrown(&before.pool, task);
         let step = after.tasks[at].body.step(body).cloned();
         if let Some(step) = &step {
             self.token(before, after, step, event);
@@ -102,18 +101,13 @@ impl Stage {
             Op::SetMin(min) => then(limits(*min, play.pool.max)),
             Op::SetMax(max) => then(limits(play.pool.min, *max)),
             Op::FailStack => play.pool.seats.keys().for_each(|&seat| then(Some(Event::StackExhausted { seat }))),
-            Op::Attach => then((!seated).then_some(Event::SeatAttached { seat: own })),
+            Op::Attach => {
+                let takes = !seated && play.pool.phase != PoolState::Stopped;
+                then(takes.then_some(Event::SeatAttached { seat: own }));
+            }
             Op::Leave if !seated => then(None),
-            Op::Leave if part == 0 => {
-                if play.pool.seats[&own].drive == Drive::Away {
-                    then(None);
-                }
-            }
-            Op::Leave => {
-                then(Some(Event::SeatLeft { seat: own }));
-                let here = play.pool.tasks.iter().filter(|(_, task)| task.seat == Some(own) && task.worker.is_some());
-                here.for_each(|(&task, _)| then(Some(Event::TaskAbandoned { task })));
-            }
+            Op::Leave if part == 0 => then(Some(Event::SeatLeaving { seat: own })),
+            Op::Leave => then(Some(Event::SeatLeft { seat: own })),
             Op::Stop(grace) => stop(play, part, *grace, &mut then),
             _ => then(None),
         }
@@ -130,7 +124,7 @@ impl Stage {
         let (at, part) = &mut after.threads[thread];
         match (op, event) {
             (_, Some(Event::TaskAbandoned { .. })) => {}
-            (Op::Leave, None) if *part == 0 && after.pool.seats.contains_key(&self.own_seat(thread)) => *part = 1,
+            (Op::Leave, Some(Event::SeatLeaving { .. })) => *part = 1,
             (Op::Stop(_), _) if *part < 2 => *part += 1,
             _ => (*at, *part) = (*at + 1, 0),
         }

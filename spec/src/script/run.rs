@@ -4,10 +4,7 @@ use super::{Inside, Observation, Step};
 
 /// Interprets a body on the task's own stack; gives the value that the task returns.
 pub fn run_body(body: &[Step], inside: &impl Inside) -> u64 {
-    match run(body, inside) {
-        Some(value) => value,
-        None => 0,
-    }
+    run(body, inside).unwrap_or_default()
 }
 
 /// Gives a value if the body said `return`.

@@ -47,10 +47,10 @@ macro_rules! words {
                 }
             }
 
-            fn parse_word(word: &str, text: &mut Words<'_>) -> Option<Result<Self, String>> {
+            fn parse_word(word: &str, text: &mut Words<'_>) -> Result<Option<Self>, String> {
                 match word {
-                    $($word => Some((|| Ok($kind::$variant $(($({ let $arg = text.parse()?; $arg }),*))?))()),)*
-                    _ => { let _ = text; None }
+                    $($word => Ok(Some($kind::$variant $(($({ let $arg = text.parse()?; $arg }),*))?)),)*
+                    _ => Ok(None),
                 }
             }
         }
@@ -257,7 +257,7 @@ impl<'a> Words<'a> {
             "submit" => Ok(Step::Submit(Box::new(self.submission(depth)?))),
             "guard" => Ok(Step::Guard(self.block(depth)?)),
             "catch" => Ok(Step::Catch(self.block(depth)?)),
-            word => Step::parse_word(word, self).unwrap_or_else(|| Err(format!("no step is called `{word}`"))),
+            word => Step::parse_word(word, self)?.ok_or_else(|| format!("no step is called `{word}`")),
         }
     }
 
@@ -271,7 +271,7 @@ impl<'a> Words<'a> {
     fn op(&mut self) -> Result<Op, String> {
         match self.word()? {
             "submit" => Ok(Op::Submit(self.submission(0)?)),
-            word => Op::parse_word(word, self).unwrap_or_else(|| Err(format!("no operation is called `{word}`"))),
+            word => Op::parse_word(word, self)?.ok_or_else(|| format!("no operation is called `{word}`")),
         }
     }
 

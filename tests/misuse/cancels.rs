@@ -1,0 +1,205 @@
+//! Tasks that will not be cancelled.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use copool::{CoroutinePool, DriveEnd, JoinError, PoolState, park, suspend, syscall};
+
+use crate::common::within;
+use crate::live::Live;
+use crate::{assert_over, forever};
+
+/// After so many throws that it has swallowed a task is given up.
+const MOST_THROWS: usize = 16;
+
+/// Swallows every throw and suspends again. Counts them.
+fn stubborn(thrown: &AtomicUsize) {
+    loop {
+        if catch_unwind(forever).is_err() {
+            thrown.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[test]
+fn a_task_that_swallows_its_cancel_and_suspends_again_is_given_up_after_sixteen_throws() {
+    within("stubborn task", || {
+        let thrown = Arc::new(AtomicUsize::new(0));
+        let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
+        let count = Arc::clone(&thrown);
+        let task = pool.spawn(move || stubborn(&count)).unwrap().task_ref();
+        pool.try_schedule_task().unwrap();
+        task.cancel();
+        let next = pool.spawn(|| 7).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone), "the worker's place is free again");
+        assert_eq!(next.join().unwrap(), 7);
+        assert_eq!(thrown.load(Ordering::SeqCst), MOST_THROWS);
+        assert_eq!(task.outcome(), Some(copool::Outcome::Abandoned));
+        assert_eq!((pool.counters().stacks_leaked, pool.get_running_size()), (1, 0));
+        let handle = pool.handle();
+        drop(pool);
+        assert_over(&handle);
+        assert_eq!(Arc::strong_count(&thrown), 2, "what is on the leaked stack stays for ever");
+    });
+}
+
+#[test]
+fn stubborn_tasks_do_not_keep_a_drop_from_returning() {
+    within("drop with stubborn tasks", || {
+        let thrown = Arc::new(AtomicUsize::new(0));
+        let mut pool = CoroutinePool::default();
+        for _ in 0..3 {
+            let count = Arc::clone(&thrown);
+            pool.spawn(move || stubborn(&count)).unwrap();
+        }
+        pool.try_schedule_task().unwrap();
+        let handle = pool.handle();
+        drop(pool);
+        assert_eq!(thrown.load(Ordering::SeqCst), 3 * MOST_THROWS);
+        assert_eq!(handle.counters().stacks_leaked, 3);
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_task_given_up_before_its_first_suspension_is_counted_out_as_well() {
+    within("stubborn newcomer", || {
+        let mut pool = CoroutinePool::default();
+        let never: fn() = || loop {
+            let _ = catch_unwind(copool::checkpoint);
+        };
+        let task = pool
+            .spawn(move || {
+                copool::current().unwrap().cancel();
+                never();
+            })
+            .unwrap()
+            .task_ref();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(task.outcome(), Some(copool::Outcome::Abandoned));
+        assert_eq!(pool.stop(Duration::MAX).state, PoolState::Stopped);
+        assert_over(&pool);
+    });
+}
+
+#[test]
+fn a_task_that_swallows_its_cancel_a_few_times_and_returns_is_cancelled() {
+    within("swallowed cancel", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::default();
+        for throws in [1, 2, MOST_THROWS] {
+            let token = live.token();
+            let task = pool
+                .spawn(move || {
+                    for _ in 0..throws {
+                        assert!(catch_unwind(forever).is_err());
+                    }
+                    token
+                })
+                .unwrap();
+            pool.try_schedule_task().unwrap();
+            task.cancel();
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            assert!(matches!(task.join(), Err(JoinError::Cancelled)), "after {throws} throws");
+            assert_eq!(live.count(), 0, "its value is dropped");
+        }
+        assert_eq!(pool.counters().stacks_leaked, 0);
+    });
+}
+
+#[test]
+fn a_task_that_panics_instead_of_unwinding_has_panicked() {
+    within("panic after a cancel", || {
+        let mut pool = CoroutinePool::default();
+        let task = pool
+            .spawn(|| {
+                if catch_unwind(forever).is_err() {
+                    panic!("instead");
+                }
+            })
+            .unwrap();
+        pool.try_schedule_task().unwrap();
+        task.cancel();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(task.join().unwrap_err().panic_message(), Some("instead"));
+    });
+}
+
+#[test]
+fn the_payload_of_a_cancel_is_an_ordinary_panic_anywhere_else() {
+    within("stolen payload", || {
+        let mut pool = CoroutinePool::default();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thrown = pool
+            .spawn(move || {
+                sender.send(catch_unwind(forever).unwrap_err()).unwrap();
+            })
+            .unwrap();
+        pool.try_schedule_task().unwrap();
+        thrown.cancel();
+        pool.drain(None).unwrap();
+        assert!(matches!(thrown.join(), Err(JoinError::Cancelled)));
+        let payload = receiver.recv().unwrap();
+        let rethrow: fn(Box<dyn Any + Send>) = |payload| resume_unwind(payload);
+        let rethrows = pool.spawn(move || rethrow(payload)).unwrap();
+        pool.drain(None).unwrap();
+        let payload = match rethrows.join() {
+            Err(JoinError::Panicked(payload)) => payload,
+            other => panic!("{other:?}"),
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| resume_unwind(payload))).is_err());
+        assert_eq!(pool.counters().stacks_leaked, 0);
+    });
+}
+
+#[test]
+fn a_cancel_in_a_syscall_takes_effect_after_it_and_drops_its_result() {
+    within("cancel in a syscall", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::default();
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let (started, running) = std::sync::mpsc::channel();
+        let token = live.token();
+        let task = pool
+            .spawn(move || {
+                syscall("cancelled", move || {
+                    started.send(()).unwrap();
+                    gate.recv().unwrap();
+                    token
+                })
+            })
+            .unwrap();
+        while running.try_recv().is_err() {
+            pool.try_schedule_task().unwrap();
+        }
+        task.cancel();
+        pool.try_schedule_task().unwrap();
+        assert!(!task.is_finished(), "the call is not cut short");
+        go.send(()).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert!(matches!(task.join(), Err(JoinError::Cancelled)));
+        assert_eq!(live.count(), 0);
+    });
+}
+
+#[test]
+fn a_cancel_that_comes_while_the_task_is_on_its_way_to_a_wait_is_not_lost() {
+    within("cancel races with waits", || {
+        let mut pool = CoroutinePool::builder().threads(1).build().unwrap();
+        for _ in 0..500 {
+            let task = pool
+                .spawn(|| {
+                    suspend();
+                    park();
+                    forever();
+                })
+                .unwrap();
+            task.cancel();
+            assert_eq!(pool.wait(&task), Ok(DriveEnd::AllDone));
+            assert!(matches!(task.join(), Err(JoinError::Cancelled)));
+        }
+    });
+}

@@ -1,0 +1,407 @@
+//! Pools, handles and last handles dropped where nobody should drop them.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use copool::spec::Event;
+use copool::{
+    CoroutineLocal, CoroutinePool, DriveEnd, JoinError, Listener, Outcome, PoolHandle, PoolState, current, delay, park,
+    park_timeout, suspend,
+};
+
+use crate::common::within;
+use crate::live::{Live, Token};
+use crate::{assert_over, forever};
+
+thread_local! {
+    static POOL: RefCell<Option<CoroutinePool>> = const { RefCell::new(None) };
+}
+
+fn put(pool: CoroutinePool) -> PoolHandle {
+    let handle = pool.handle();
+    POOL.with(|slot| *slot.borrow_mut() = Some(pool));
+    handle
+}
+
+fn drop_pool() {
+    let pool = POOL.with(|slot| slot.borrow_mut().take());
+    drop(pool);
+}
+
+#[test]
+fn a_pool_dropped_with_tasks_in_every_state_drops_all_they_own_and_publishes_all_outcomes() {
+    within("drop with tasks everywhere", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::builder().keep_alive(Duration::MAX).min_size(2).build().unwrap();
+        let spawn = |run: fn()| {
+            let token = live.token();
+            pool.spawn(move || {
+                let _token = token;
+                run();
+            })
+            .unwrap()
+        };
+        let started = [
+            spawn(forever),
+            spawn(|| delay(Duration::MAX)),
+            spawn(|| {
+                loop {
+                    suspend()
+                }
+            }),
+            spawn(|| park_timeout(Duration::MAX)),
+        ];
+        let joined = started[0].task_ref();
+        let token = live.token();
+        let joins = pool
+            .spawn(move || {
+                let _token = token;
+                joined.wait().map(drop).unwrap();
+                forever();
+            })
+            .unwrap();
+        let tick = pool.spawn(|| delay(Duration::from_millis(1))).unwrap();
+        pool.wait(&tick).unwrap();
+        let spawn = |priority| {
+            let token = live.token();
+            pool.task().priority(priority).spawn(move || drop(token)).unwrap()
+        };
+        let queued = [spawn(0), spawn(-1), spawn(1)];
+        let handle = pool.handle();
+        drop(pool);
+        for task in started.iter().chain(&queued).chain([&joins]) {
+            assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned), "{task:?}");
+        }
+        assert_eq!(live.count(), 0);
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_pool_dropped_by_its_own_task_under_a_stop_leaves_nothing_behind() {
+    within("drop from a task of the same pool", || {
+        let live = Live::default();
+        let handle = put(CoroutinePool::default());
+        let token = live.token();
+        let sleeps = handle
+            .spawn(move || {
+                let _token = token;
+                forever();
+            })
+            .unwrap();
+        let drops = handle
+            .spawn(|| {
+                drop_pool();
+                suspend();
+                7
+            })
+            .unwrap();
+        handle.stop(Duration::from_millis(50));
+        assert!(POOL.with(|slot| slot.borrow().is_none()));
+        assert!(matches!(drops.join(), Ok(7) | Err(JoinError::Abandoned)));
+        assert_eq!(sleeps.task_ref().outcome(), Some(Outcome::Abandoned));
+        assert_eq!(live.count(), 0, "what was suspended has unwound, as the pool is gone");
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_pool_dropped_by_a_task_of_another_pool_is_dropped() {
+    within("drop from a task of another pool", || {
+        let live = Live::default();
+        let other = put(CoroutinePool::builder().threads(1).build().unwrap());
+        let token = live.token();
+        other
+            .spawn(move || {
+                let _token = token;
+                forever();
+            })
+            .unwrap();
+        let mut pool = CoroutinePool::default();
+        let drops = pool.spawn(drop_pool).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        drops.join().unwrap();
+        assert_eq!(live.count(), 0);
+        assert_over(&other);
+    });
+}
+
+#[test]
+fn a_pool_dropped_while_its_thread_panics_unwinds_its_tasks_and_the_panic_goes_on() {
+    within("drop during a panic", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::default();
+        for run in [
+            forever as fn(),
+            || delay(Duration::MAX),
+            || loop {
+                suspend()
+            },
+            || while catch_unwind(park).is_ok() {},
+        ] {
+            let token = live.token();
+            pool.spawn(move || {
+                let _token = token;
+                run();
+            })
+            .unwrap();
+        }
+        let tick = pool.spawn(suspend).unwrap();
+        pool.wait(&tick).unwrap();
+        let token = live.token();
+        pool.spawn(move || drop(token)).unwrap();
+        let handle = pool.handle();
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _pool = pool;
+            panic!("on purpose");
+        }));
+        assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"on purpose"));
+        assert!(!thread::panicking());
+        assert_eq!(live.count(), 0);
+        assert_eq!(handle.counters().stacks_leaked, 0);
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn handles_and_last_handles_are_dropped_anywhere() {
+    within("drop of handles", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::builder().listener(Keeps(live.token())).build().unwrap();
+        let handle = pool.handle();
+        let task = pool.spawn(forever).unwrap();
+        let kept = task.task_ref();
+        let other = pool
+            .spawn(move || {
+                let own = handle.clone();
+                drop(handle);
+                let detached = own.spawn(suspend).unwrap();
+                drop((own, detached, task, current()));
+            })
+            .unwrap();
+        assert!(pool.drain(std::time::Instant::now() + Duration::from_millis(20)).is_ok());
+        other.join().unwrap();
+        let last = pool.handle();
+        drop(pool);
+        assert_eq!(kept.outcome(), Some(Outcome::Abandoned));
+        let mut elsewhere = CoroutinePool::default();
+        assert_eq!(live.count(), 1);
+        let drops = elsewhere.spawn(move || drop((kept, last))).unwrap();
+        elsewhere.drain(None).unwrap();
+        drops.join().unwrap();
+        assert_eq!(live.count(), 0, "with the last handle the pool's core went, inside a task");
+    });
+}
+
+struct Keeps(#[expect(dead_code, reason = "counted while it lives")] Token);
+impl Listener for Keeps {}
+
+struct DropPanics;
+impl Listener for DropPanics {}
+impl Drop for DropPanics {
+    fn drop(&mut self) {
+        panic!("a listener panics in Drop");
+    }
+}
+
+#[test]
+fn a_listener_whose_drop_panics_does_not_make_the_drop_of_a_pool_panic() {
+    let pool = CoroutinePool::builder().listener(DropPanics).build().unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(move || drop(pool))).is_ok());
+}
+
+/// Drops the pool in the slot of its thread at one event.
+struct DropsPool(&'static str);
+impl Listener for DropsPool {
+    fn on_event(&self, event: &Event) {
+        if event.name() == self.0 {
+            drop_pool();
+        }
+    }
+}
+
+#[test]
+fn a_pool_dropped_by_its_listener_during_a_submission_takes_the_task_along() {
+    within("drop from a listener in a submission", || {
+        let live = Live::default();
+        let token = live.token();
+        let handle = put(CoroutinePool::builder().listener(DropsPool("task_accepted")).build().unwrap());
+        let task = handle.spawn(move || drop(token)).unwrap();
+        assert!(POOL.with(|slot| slot.borrow().is_none()), "the listener was called");
+        assert!(matches!(task.join(), Err(JoinError::Abandoned)));
+        assert_eq!(live.count(), 0);
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_pool_dropped_by_its_listener_at_any_event_of_a_stop_is_left_in_order() {
+    within("drop from a listener in a stop", || {
+        for event in Event::NAMES {
+            let live = Live::default();
+            let handle = put(CoroutinePool::builder().listener(DropsPool(event)).build().unwrap());
+            let token = live.token();
+            let spawned = handle.spawn(move || {
+                let _token = token;
+                suspend();
+            });
+            handle.stop(Duration::from_secs(30));
+            drop(spawned);
+            drop_pool();
+            assert_eq!(live.count(), 0, "at {event}");
+            assert_over(&handle);
+        }
+    });
+}
+
+#[test]
+fn an_attached_seat_that_leaves_gives_its_queue_back_and_abandons_what_it_has_started() {
+    within("leave", || {
+        let mut pool = CoroutinePool::default();
+        let handle = pool.handle();
+        let (started, queued) = thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            let started = seat.spawn(forever).unwrap();
+            seat.try_schedule_task().unwrap();
+            let queued = seat.spawn(|| 7).unwrap();
+            (started, queued)
+        })
+        .join()
+        .unwrap();
+        assert!(matches!(started.join(), Err(JoinError::Abandoned)));
+        assert_eq!((pool.state(), pool.size()), (PoolState::Running, 1));
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(queued.join().unwrap(), 7);
+    });
+}
+
+/// Submits a task when it is dropped.
+struct SpawnsOnDrop(PoolHandle, std::sync::mpsc::Sender<copool::JoinHandle<i32>>);
+impl Drop for SpawnsOnDrop {
+    fn drop(&mut self) {
+        if let Ok(task) = self.0.spawn(|| 7) {
+            self.1.send(task).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_destructors_submit_while_their_seat_leaves_is_run_by_another() {
+    within("submissions while leaving", || {
+        static LOCAL: CoroutineLocal<RefCell<Option<SpawnsOnDrop>>> = CoroutineLocal::new(|| RefCell::new(None));
+        let mut pool = CoroutinePool::default();
+        let (sender, receiver) = channel();
+        let handle = pool.handle();
+        thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            let spawns = SpawnsOnDrop(handle.clone(), sender.clone());
+            let local = SpawnsOnDrop(handle.clone(), sender.clone());
+            seat.spawn(move || {
+                LOCAL.with(|slot| *slot.borrow_mut() = Some(local)).unwrap();
+                let _spawns = spawns;
+                forever();
+            })
+            .unwrap();
+            // Its result is held by nothing but a timer that is not due: dropped as the seat forgets its timers.
+            let spawns = SpawnsOnDrop(handle.clone(), sender);
+            let timed = seat
+                .spawn(move || {
+                    park_timeout(Duration::from_secs(3_600));
+                    spawns
+                })
+                .unwrap();
+            seat.try_schedule_task().unwrap();
+            timed.task_ref().unpark();
+            let watch = timed.task_ref();
+            drop(timed);
+            seat.try_schedule_task().unwrap();
+            assert_eq!(watch.outcome(), Some(Outcome::Returned));
+            drop(watch);
+        })
+        .join()
+        .unwrap();
+        assert_eq!(pool.drain(std::time::Instant::now() + Duration::from_secs(5)), Ok(DriveEnd::AllDone));
+        let spawned: Vec<_> = receiver.iter().collect();
+        assert_eq!(spawned.len(), 3);
+        for task in spawned {
+            assert_eq!(task.task_ref().outcome(), Some(Outcome::Returned));
+        }
+    });
+}
+
+#[test]
+fn a_stop_from_a_destructor_while_the_seat_leaves_does_not_drive_it_again() {
+    struct StopsOnDrop(PoolHandle, std::sync::mpsc::Sender<usize>);
+    impl Drop for StopsOnDrop {
+        fn drop(&mut self) {
+            self.1.send(self.0.stop(Duration::from_millis(10)).abandoned).unwrap();
+        }
+    }
+    within("stop while leaving", || {
+        let pool = CoroutinePool::default();
+        let (sender, receiver) = channel();
+        let handle = pool.handle();
+        thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            let stops = StopsOnDrop(handle.clone(), sender);
+            let timed = seat
+                .spawn(move || {
+                    park_timeout(Duration::from_secs(3_600));
+                    stops
+                })
+                .unwrap();
+            seat.try_schedule_task().unwrap();
+            timed.task_ref().unpark();
+            drop(timed);
+            seat.try_schedule_task().unwrap();
+        })
+        .join()
+        .unwrap();
+        assert_eq!(receiver.recv(), Ok(0), "the destructor came to its end");
+        assert_eq!(pool.state(), PoolState::Stopped);
+    });
+}
+
+/// Holds a submission up between its acceptance and its queue.
+struct HoldsUp(std::sync::Mutex<Option<Gate>>);
+struct Gate {
+    accepted: std::sync::mpsc::Sender<()>,
+    go_on: std::sync::mpsc::Receiver<()>,
+}
+impl Listener for HoldsUp {
+    fn on_event(&self, event: &Event) {
+        if event.name() == "task_accepted"
+            && let Some(gate) = self.0.lock().unwrap().take()
+        {
+            gate.accepted.send(()).unwrap();
+            gate.go_on.recv().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_submission_in_flight_while_the_pool_is_dropped_leaks_nothing() {
+    within("submission in flight", || {
+        let live = Live::default();
+        let (accepted, has_accepted) = channel();
+        let (go, go_on) = channel();
+        let listener = Arc::new(HoldsUp(std::sync::Mutex::new(Some(Gate { accepted, go_on }))));
+        let core = Arc::downgrade(&listener);
+        let pool = CoroutinePool::builder().listener(listener).build().unwrap();
+        let (handle, token) = (pool.handle(), live.token());
+        let submits = thread::spawn(move || handle.spawn(move || drop(token)).map(|task| task.join()));
+        has_accepted.recv().unwrap();
+        drop(pool);
+        go.send(()).unwrap();
+        match submits.join().unwrap() {
+            Ok(joined) => assert!(matches!(joined, Err(JoinError::Abandoned))),
+            Err(rejected) => drop(rejected),
+        }
+        assert_eq!(live.count(), 0, "the closure is dropped, though no seat is left to do it");
+        assert_eq!(core.strong_count(), 0, "and the pool's core is gone");
+    });
+}

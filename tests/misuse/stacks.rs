@@ -1,0 +1,138 @@
+//! No stack to be had: the drive says so, the tasks stay queued, and they run once there are stacks.
+
+use std::io::ErrorKind;
+use std::thread;
+use std::time::Duration;
+
+use copool::{CoroutinePool, DriveEnd, DriveError, park};
+
+use crate::common::within;
+
+fn with_stacks(most: usize) -> CoroutinePool {
+    CoroutinePool::builder().max_stacks(most).build().unwrap()
+}
+
+#[test]
+fn without_a_single_stack_every_drive_says_exhausted_and_the_task_stays_queued() {
+    within("no stacks", || {
+        let mut pool = with_stacks(0);
+        let task = pool.spawn(|| 7).unwrap();
+        assert_eq!(pool.try_schedule_task().unwrap_err().kind(), ErrorKind::OutOfMemory);
+        assert_eq!(pool.try_timed_schedule_task(Duration::MAX), Err(DriveError::StackExhausted));
+        assert_eq!(pool.drain(None), Err(DriveError::StackExhausted));
+        assert_eq!(pool.wait(&task), Err(DriveError::StackExhausted));
+        assert_eq!(pool.serve(), Err(DriveError::StackExhausted));
+        assert_eq!((pool.size(), pool.get_running_size(), task.is_finished()), (1, 0, false));
+        assert!(pool.counters().stacks_refused > 0);
+        let report = pool.stop(Duration::from_secs(30));
+        assert_eq!((report.abandoned, report.leaving), (1, 0), "a stop does not wait for what cannot run");
+    });
+}
+
+#[test]
+fn with_too_few_stacks_all_tasks_run_all_the_same() {
+    within("few stacks", || {
+        for stacks in 1..4 {
+            let mut pool = with_stacks(stacks);
+            let tasks: Vec<_> = (0..50)
+                .map(|n| {
+                    pool.spawn(move || {
+                        copool::suspend();
+                        n
+                    })
+                    .unwrap()
+                })
+                .collect();
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            assert!(pool.counters().peak_stacks <= stacks);
+            for (n, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), n);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_task_that_found_no_stack_runs_once_a_suspended_one_has_ended() {
+    within("stack freed", || {
+        let mut pool = with_stacks(1);
+        let holder = pool.spawn(park).unwrap();
+        let queued = pool.spawn(|| 7).unwrap();
+        assert_eq!(pool.try_timed_schedule_task(Duration::MAX), Ok(DriveEnd::Waiting { until: None }));
+        assert_eq!((pool.size(), queued.is_finished()), (1, false));
+        holder.task_ref().unpark();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(queued.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn an_exhaustion_that_is_over_is_not_reported_again() {
+    within("stale exhaustion", || {
+        let mut pool = with_stacks(0);
+        let task = pool.spawn(|| 7).unwrap();
+        assert_eq!(pool.drain(None), Err(DriveError::StackExhausted));
+        task.cancel();
+        assert!(pool.is_empty());
+        pool.try_schedule_task().expect("nothing is queued, so no stack is missing");
+    });
+}
+
+#[test]
+fn a_task_with_a_larger_stack_runs_in_place_of_the_worker_that_polled_it() {
+    within("larger stack at the limit", || {
+        let mut pool = with_stacks(1);
+        let task = pool.task().stack_size(1 << 20).spawn(|| 7).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone), "one stack is allowed, and none is in use");
+        assert_eq!(task.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_task_whose_larger_stack_is_refused_stays_queued_and_can_be_cancelled() {
+    within("larger stack refused", || {
+        let mut pool = with_stacks(1);
+        let holder = pool.spawn(park).unwrap();
+        pool.try_schedule_task().unwrap();
+        let large = pool.task().stack_size(1 << 20).priority(-1).spawn(|| 7).unwrap();
+        assert_eq!(pool.try_timed_schedule_task(Duration::MAX), Ok(DriveEnd::Waiting { until: None }));
+        assert_eq!((pool.size(), large.is_finished()), (1, false));
+        large.cancel();
+        holder.task_ref().unpark();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+    });
+}
+
+#[test]
+fn a_stack_that_one_seat_keeps_for_later_is_no_exhaustion_for_another() {
+    within("kept stacks", || {
+        let mut pool = with_stacks(1);
+        pool.spawn(|| ()).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(pool.get_running_size(), 0, "nobody uses the one stack any more");
+        let handle = pool.handle();
+        thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            let task = seat.spawn(|| 7).unwrap();
+            assert_eq!(seat.drain(None), Ok(DriveEnd::AllDone));
+            assert_eq!(task.join().unwrap(), 7);
+        })
+        .join()
+        .unwrap();
+    });
+}
+
+#[test]
+fn ever_larger_stacks_in_a_row_do_not_pile_up_on_the_seats_own_stack() {
+    within("growing stacks", || {
+        let seat = thread::Builder::new().stack_size(256 * 1024).spawn(|| {
+            let mut pool = CoroutinePool::default();
+            let tasks: Vec<_> = (1..=1_000_usize)
+                .map(|n| pool.task().stack_size(64 * 1024 + n * 4096).spawn(move || n).unwrap())
+                .collect();
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            tasks.into_iter().map(|task| task.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(seat.unwrap().join().unwrap(), 500_500);
+    });
+}

@@ -1,0 +1,299 @@
+//! Submissions to a pool that stops, and stops from everywhere.
+
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use copool::{
+    AttachError, CoroutinePool, DriveEnd, DriveError, JoinError, Outcome, PoolState, RejectReason, current, suspend,
+    syscall,
+};
+
+use crate::common::within;
+use crate::live::Live;
+use crate::{assert_over, forever};
+
+#[test]
+fn a_stopped_pool_gives_every_closure_back_unharmed() {
+    let live = Live::default();
+    let mut pool = CoroutinePool::default();
+    assert_eq!(pool.stop(Duration::ZERO).state, PoolState::Stopped);
+    let token = live.token();
+    let rejected = pool.spawn(move || drop(token)).unwrap_err();
+    assert_eq!((rejected.reason(), live.count()), (RejectReason::Stopped, 1));
+    let closure = rejected.into_inner();
+    let rejected = pool.task().name("named").priority(-3).spawn(closure).unwrap_err();
+    rejected.into_inner()();
+    assert_eq!(live.count(), 0);
+    let rejected = pool.submit_task(Some("named".into()), |n| n, Some(3), Some(1)).unwrap_err();
+    assert_eq!(rejected.into_inner()(Some(3)), Some(3));
+    let error = std::io::Error::from(pool.spawn(|| ()).unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert_eq!(pool.counters().accepted, pool.counters().ended);
+    assert_eq!(pool.drain(None), Err(DriveError::Stopped));
+    assert_eq!(pool.try_schedule_task().unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert_over(&pool);
+}
+
+#[test]
+fn a_stopping_pool_gives_the_closure_back_to_a_running_task_and_to_another_thread() {
+    within("submit while stopping", || {
+        let pool = CoroutinePool::default();
+        let handle = pool.handle();
+        let task = pool
+            .spawn(move || {
+                while handle.state() == PoolState::Running {
+                    suspend();
+                }
+                let rejected = handle.spawn(|| 7).unwrap_err();
+                assert_eq!(rejected.reason(), RejectReason::Stopped);
+                let elsewhere = handle.clone();
+                let other = thread::spawn(move || elsewhere.spawn(|| 8).unwrap_err().into_inner()());
+                rejected.into_inner()() + other.join().unwrap()
+            })
+            .unwrap();
+        let report = pool.stop(Duration::MAX);
+        assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopped, 0, 0));
+        assert_eq!(task.join().unwrap(), 15);
+        assert_over(&pool);
+    });
+}
+
+#[test]
+fn no_seat_is_attached_to_a_stopped_pool() {
+    let pool = CoroutinePool::default();
+    pool.stop(Duration::ZERO);
+    assert_eq!(pool.attach().unwrap_err(), AttachError::Stopped);
+    let handle = pool.handle();
+    drop(pool);
+    assert_eq!(handle.attach().unwrap_err(), AttachError::Stopped);
+    thread::spawn(move || assert_eq!(handle.attach().unwrap_err(), AttachError::Stopped)).join().unwrap();
+}
+
+#[test]
+fn a_second_stop_changes_nothing() {
+    within("stop twice", || {
+        let pool = CoroutinePool::default();
+        let task = pool.spawn(|| 7).unwrap();
+        let first = pool.stop(Duration::MAX);
+        assert_eq!((first.state, first.abandoned), (PoolState::Stopped, 0));
+        for grace in [Duration::ZERO, Duration::MAX] {
+            assert_eq!(pool.stop(grace), first);
+        }
+        assert_eq!(task.join().unwrap(), 7);
+        assert_over(&pool);
+    });
+}
+
+#[test]
+fn a_stop_without_grace_abandons_each_task_once_however_often_it_is_called() {
+    within("zero grace twice", || {
+        let live = Live::default();
+        let mut pool = CoroutinePool::default();
+        let token = live.token();
+        let suspended = pool
+            .spawn(move || {
+                let _token = token;
+                forever();
+            })
+            .unwrap();
+        pool.try_schedule_task().unwrap();
+        let token = live.token();
+        let queued = pool.spawn(move || drop(token)).unwrap();
+        let report = pool.stop(Duration::ZERO);
+        assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopping, 2, 1));
+        for task in [&suspended, &queued] {
+            assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
+        }
+        assert_eq!(pool.stop(Duration::ZERO).abandoned, 0);
+        assert_eq!(pool.drain(None), Ok(DriveEnd::Stopped));
+        assert_eq!(live.count(), 0, "the destructors ran in the drive that followed");
+        assert_over(&pool);
+    });
+}
+
+#[test]
+fn a_stop_from_a_task_waits_for_the_others_and_spares_the_task_itself() {
+    within("stop from a task", || {
+        let mut pool = CoroutinePool::default();
+        let handle = pool.handle();
+        let other = pool.spawn(|| (0..5).for_each(|_| suspend())).unwrap();
+        let stops = pool.spawn(move || handle.stop(Duration::MAX)).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        let report = stops.join().unwrap();
+        assert_eq!((report.state, report.abandoned), (PoolState::Stopping, 0), "the caller still ran");
+        other.join().unwrap();
+        assert_over(&pool);
+    });
+}
+
+#[test]
+fn two_tasks_that_stop_at_once_wait_for_the_others_and_not_for_each_other() {
+    within("stop from two tasks", || {
+        for grace in [Duration::ZERO, Duration::from_millis(20), Duration::MAX] {
+            let mut pool = CoroutinePool::default();
+            let stops: Vec<_> = (0..2)
+                .map(|_| {
+                    let handle = pool.handle();
+                    pool.spawn(move || handle.stop(grace).abandoned).unwrap()
+                })
+                .collect();
+            let _ = pool.drain(None).unwrap();
+            for stop in stops {
+                let abandoned = stop.join();
+                // Without grace the one abandons the other if that has not called stop yet.
+                let expected = grace.is_zero() && matches!(abandoned, Err(JoinError::Abandoned) | Ok(1));
+                assert!(expected || matches!(abandoned, Ok(0)), "{grace:?}: {abandoned:?}");
+            }
+            assert_over(&pool);
+        }
+    });
+}
+
+#[test]
+fn stops_from_two_threads_and_from_tasks_on_two_seats_all_return() {
+    within("stop from everywhere", || {
+        for _ in 0..50 {
+            let pool = CoroutinePool::builder().threads(2).build().unwrap();
+            let start = Arc::new(Barrier::new(4));
+            let mut stops = Vec::new();
+            for _ in 0..2 {
+                let (handle, start) = (pool.handle(), Arc::clone(&start));
+                let stop = move || {
+                    start.wait();
+                    handle.stop(Duration::MAX).abandoned
+                };
+                stops.push(pool.spawn(stop.clone()).unwrap());
+                let (sender, receiver) = channel();
+                thread::spawn(move || sender.send(stop()).unwrap());
+                stops.push(pool.spawn(move || syscall("receive", move || receiver.recv().unwrap())).unwrap());
+            }
+            // The owner's seat is not driven: the background threads do all.
+            for stop in &stops {
+                let task = stop.task_ref();
+                thread::spawn(move || task.wait().unwrap()).join().unwrap();
+            }
+            for stop in stops {
+                assert_eq!(stop.join().unwrap(), 0);
+            }
+            let handle = pool.handle();
+            drop(pool);
+            assert_over(&handle);
+        }
+    });
+}
+
+#[test]
+fn a_stop_whose_tasks_never_suspend_returns_by_its_deadline() {
+    within("deadline of a stop", || {
+        let pool = CoroutinePool::builder().threads(1).build().unwrap();
+        let (go, gate) = channel::<()>();
+        let (started, running) = channel();
+        let task = pool
+            .spawn(move || {
+                started.send(()).unwrap();
+                gate.recv()
+            })
+            .unwrap();
+        running.recv().unwrap();
+        let handle = pool.handle();
+        let report = thread::spawn(move || handle.stop(Duration::from_millis(20))).join().unwrap();
+        assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopping, 1, 1));
+        assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned), "waiters do not wait for the destructors");
+        go.send(()).unwrap();
+        let handle = pool.handle();
+        drop(pool);
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_syscall_outlives_a_stop_and_the_drop_waits_for_it() {
+    within("syscall outlives stop", || {
+        let (go, gate) = channel::<()>();
+        let (started, running) = channel();
+        let (ended, end) = channel();
+        let mut pool = CoroutinePool::default();
+        let borrowed = vec![1, 2, 3];
+        let task = pool
+            .spawn(move || {
+                let borrowed = &borrowed;
+                syscall("outlives", move || {
+                    started.send(()).unwrap();
+                    gate.recv().unwrap();
+                    ended.send(borrowed.iter().sum::<i32>()).unwrap();
+                });
+            })
+            .unwrap();
+        while running.try_recv().is_err() {
+            pool.try_schedule_task().unwrap();
+        }
+        let report = pool.stop(Duration::ZERO);
+        assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopping, 1, 1));
+        assert!(matches!(task.join(), Err(JoinError::Abandoned)));
+        let handle = pool.handle();
+        let opener = thread::spawn(move || go.send(()).unwrap());
+        drop(pool);
+        assert_eq!(end.try_recv(), Ok(6), "the call ended, with what it borrowed, before the drop did");
+        opener.join().unwrap();
+        assert_over(&handle);
+    });
+}
+
+#[test]
+fn a_stop_from_a_tasks_own_syscall_spares_the_task() {
+    within("stop from a syscall", || {
+        for helpers in [0, 1] {
+            let mut pool = CoroutinePool::builder().max_syscall_threads(helpers).build().unwrap();
+            let handle = pool.handle();
+            let task =
+                pool.spawn(move || syscall("stop", || handle.stop(Duration::from_millis(20)).abandoned)).unwrap();
+            let _ = pool.drain(None).unwrap();
+            let abandoned = task.join();
+            assert!(matches!(abandoned, Ok(0)), "with {helpers} helpers: {abandoned:?}");
+        }
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_itself_in_its_own_syscall_is_told_so() {
+    within("self-join in a syscall", || {
+        let mut pool = CoroutinePool::default();
+        let task = pool
+            .spawn(|| {
+                syscall("self-join", || {
+                    let me = current().expect("a syscall runs for its task");
+                    me.wait_timeout(Duration::from_millis(20))
+                })
+            })
+            .unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        let waited = task.join().unwrap();
+        assert!(matches!(waited, Err(JoinError::SelfJoin)), "{waited:?}");
+    });
+}
+
+#[test]
+fn a_stop_while_the_own_thread_panics_abandons_at_once() {
+    struct StopOnDrop(copool::PoolHandle);
+    impl Drop for StopOnDrop {
+        fn drop(&mut self) {
+            assert!(thread::panicking());
+            assert_eq!(self.0.stop(Duration::MAX).abandoned, 1);
+        }
+    }
+    within("stop during a panic", || {
+        let pool = CoroutinePool::default();
+        let task = pool.spawn(|| 7).unwrap();
+        let stop = StopOnDrop(pool.handle());
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _stop = stop;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        assert!(matches!(task.join(), Err(JoinError::Abandoned)));
+    });
+}
