@@ -5,6 +5,7 @@
 //! before the worker is made and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
 //! waits, or for `min_size` (S7); one that has a task is never asked to exit (S8), since it returns only between tasks.
 
+mod idle;
 mod limits;
 
 use std::time::{Duration, Instant};
@@ -48,6 +49,7 @@ pub(crate) enum Obtained {
 impl Seat {
     /// Gets a worker if a task waits for one.
     pub(crate) fn obtain(&self) -> Obtained {
+        self.exhausted.set(false);
         if self.work_waits() { self.make(Making::Created) } else { Obtained::NoWork }
     }
 
@@ -157,8 +159,8 @@ impl Seat {
             }
             CoroutineResult::Yield(Yield::Ready | Yield::Wait) => self.store(worker, WorkerState::Suspend),
             CoroutineResult::Yield(Yield::Call) => self.store(worker, WorkerState::Syscall),
-            CoroutineResult::Yield(Yield::Leak) => self.leak(worker),
-            CoroutineResult::Return(exit) => self.returned(worker, exit),
+            CoroutineResult::Yield(Yield::Leak) => self.leak(*worker),
+            CoroutineResult::Return(exit) => self.returned(*worker, exit),
         }
     }
 
@@ -205,7 +207,7 @@ impl Seat {
     }
 
     /// A worker's coroutine has returned.
-    fn returned(&self, worker: Box<Worker>, exit: Exit) {
+    fn returned(&self, worker: Worker, exit: Exit) {
         let (shared, place, id) = (self.shared(), self.post.id, worker.id);
         let stack = worker.coroutine.into_stack();
         match exit {
@@ -312,15 +314,25 @@ impl Seat {
     /// The worker goes on, on a stack that is large enough for the task it polled.
     fn enlarge(&self, id: WorkerId, stack: Stack) {
         let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
-        match self.take_stack(task.core().least_stack()) {
+        // First, so that where stacks are few the one makes room for the other.
+        self.give_stack(stack);
+        let size = task.core().least_stack();
+        let larger = self.take_stack(size).or_else(|| {
+            self.give_up_stacks();
+            self.take_stack(size)
+        });
+        match larger {
             Some(larger) => {
-                self.give_stack(stack);
-                self.resume(Worker::new(self, id, larger, Some(task)));
+                // It goes on at once: it is still its turn.
+                self.pollers.set(self.pollers.get() + 1);
+                self.ready.borrow_mut().push_front(Worker::new(self, id, larger, Some(task)));
             }
             None => {
                 self.refused_stack();
                 self.post.held.lock().push(task);
-                self.idle(id, stack, Duration::ZERO);
+                self.shared().limits.release();
+                self.say_left(id, WorkerState::Running);
+                self.shared().released();
             }
         }
     }
@@ -334,7 +346,7 @@ impl Seat {
     }
 
     /// Gives up a task that cannot be got rid of, with its stack.
-    fn leak(&self, worker: Box<Worker>) {
+    fn leak(&self, worker: Worker) {
         let shared = self.shared();
         // SAFETY: as in `store`; the coroutine is never resumed again, so the frame stays for ever.
         let frame = unsafe { &*worker.frame };

@@ -167,6 +167,8 @@ pub enum DriveError {
     Nested,
     /// The thread is panicking: a task would take itself to be unwinding.
     Unwinding,
+    /// The task to wait for belongs to another pool, whose only seat is on this thread and cannot be driven meanwhile.
+    OtherPool,
 }
 
 impl fmt::Display for DriveError {
@@ -178,6 +180,7 @@ impl fmt::Display for DriveError {
             }
             Self::Nested => "the seat is being driven already, from further down this stack",
             Self::Unwinding => "a pool cannot be driven while its thread is panicking",
+            Self::OtherPool => "the task belongs to another pool, which must be driven itself",
         })
     }
 }
@@ -190,6 +193,7 @@ impl From<DriveError> for io::Error {
             DriveError::Stopped => io::ErrorKind::BrokenPipe,
             DriveError::StackExhausted => io::ErrorKind::OutOfMemory,
             DriveError::Nested | DriveError::Unwinding => io::ErrorKind::ResourceBusy,
+            DriveError::OtherPool => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)
     }

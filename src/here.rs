@@ -11,6 +11,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
+use std::rc::Rc;
 
 use crate::pool::Shared;
 use crate::schedule::Seat;
@@ -89,6 +90,8 @@ pub(crate) fn innermost<R>(f: impl FnOnce(Option<&Seat>) -> R) -> R {
 }
 
 /// Hands this thread's seat of the pool to `f`, driven or not, if it has one.
+///
+/// The seat stays allocated meanwhile, even if `f` runs user code (a listener, a task) that drops the pool.
 #[inline]
 pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -> R {
     let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
@@ -96,7 +99,12 @@ pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -
     // thread changes the list.
     while let Some(own) = unsafe { seat.as_ref() } {
         if ptr::eq(&*own.post.shared, shared) {
-            return f(Some(own));
+            // SAFETY: a seat on the list is in an `Rc` (`enlist`), which has not given up its own count yet.
+            let own = unsafe {
+                Rc::increment_strong_count(seat);
+                Rc::from_raw(seat)
+            };
+            return f(Some(&own));
         }
         seat = own.next.get();
     }
@@ -104,8 +112,8 @@ pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -
 }
 
 /// Puts a seat on the thread's list. `false` if the thread is past its thread-locals.
-pub(crate) fn enlist(seat: &Seat) -> bool {
-    SEATS.try_with(|seats| seat.next.set(seats.replace(seat))).is_ok()
+pub(crate) fn enlist(seat: &Rc<Seat>) -> bool {
+    SEATS.try_with(|seats| seat.next.set(seats.replace(Rc::as_ptr(seat)))).is_ok()
 }
 
 /// Takes a seat off the thread's list.

@@ -20,7 +20,7 @@ use copool_spec::{Cancel, Interruption, Outcome, PoolState, Tell};
 
 pub(crate) use signals::Signals;
 
-use crate::here::{Here, here, may_block, own_seat};
+use crate::here::{Here, current, here, own_seat};
 use crate::pool::{Count, Parker, Shared};
 use crate::schedule::{Goal, Seat};
 use crate::sync::{Arc, Ordering, heavy_fence, now, panicking};
@@ -51,41 +51,51 @@ impl Shared {
     pub(crate) fn stop(self: &Arc<Self>, grace: Duration) -> StopReport {
         self.stop_called(self.id);
         self.close();
-        let (until, waits) = here(|here| match here {
-            Here::Task(seat, frame) if Arc::ptr_eq(&seat.post.shared, self) && !frame.is_unwinding(seat) => {
+        // A task in `stop` is spared, and nobody waits for it; so is one whose system call calls `stop`.
+        let caller = current().filter(|task| Arc::ptr_eq(task.core().shared(), self));
+        let in_stop = caller.as_ref().map(|task| InStop::enter(self, task.core()));
+        let abandoned = match self.waits() {
+            Waits::InTask => {
                 let until = self.clock.now().checked_add(grace);
-                (until, Waits::InTask)
+                here(|here| {
+                    if let Here::Task(seat, frame) = here {
+                        self.wait_in_task(seat, frame, until)
+                    }
+                });
+                self.abandon_rest()
             }
-            Here::Quiet => (None, Waits::Not),
-            _ => own_seat(self, |seat| match seat {
-                Some(seat) if !seat.driving.get() && !panicking() => {
-                    (self.clock.now().checked_add(grace), Waits::ByDriving)
-                }
-                // The seat is driven further down this stack: blocking would keep it from finishing anything.
-                Some(_) => (None, Waits::Not),
-                None if may_block() => (now().checked_add(grace), Waits::ByBlocking),
-                None => (None, Waits::Not),
-            }),
-        });
-        let abandoned = match waits {
-            Waits::InTask => here(|here| match here {
-                Here::Task(seat, frame) => self.stop_in_task(seat, frame, until),
-                Here::Plain | Here::Quiet => 0,
-            }),
             Waits::ByDriving => {
+                let until = self.clock.now().checked_add(grace);
                 // However the drive ends, what is unfinished then is abandoned: a drive that only waits for a virtual
                 // clock, or is stalled, cannot get further while this call lasts.
                 let _end = own_seat(self, |seat| seat.map(|seat| seat.drive(Goal::Drained, until)));
                 self.abandon_rest()
             }
             Waits::ByBlocking => {
-                self.block_until_quiet(until);
+                self.block_until_quiet(now().checked_add(grace));
                 self.abandon_rest()
             }
             Waits::Not => self.abandon_rest(),
         };
+        drop(in_stop);
         self.settle();
         StopReport { state: self.state(), abandoned, leaving: self.limits.load().running as usize }
+    }
+
+    /// How a stop can wait where it is called.
+    fn waits(self: &Arc<Self>) -> Waits {
+        here(|here| match here {
+            Here::Task(seat, frame) if Arc::ptr_eq(&seat.post.shared, self) && !frame.is_unwinding(seat) => {
+                Waits::InTask
+            }
+            Here::Quiet => Waits::Not,
+            _ => own_seat(self, |seat| match seat {
+                Some(seat) if !seat.driving.get() && !panicking() => Waits::ByDriving,
+                // The seat is driven further down this stack: blocking would keep it from finishing anything.
+                Some(_) => Waits::Not,
+                None => Waits::ByBlocking,
+            }),
+        })
     }
 
     /// Running → Stopping.
@@ -109,35 +119,16 @@ impl Shared {
         }
     }
 
-    fn stop_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) -> usize {
-        struct InStop<'a>(&'a Shared, &'a Core);
-        impl Drop for InStop<'_> {
-            fn drop(&mut self) {
-                self.1.word.spare(false);
-                // Ordering: AcqRel; see `completed`.
-                self.0.in_stop.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
+    fn wait_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) {
         frame.point(seat);
-        let core = frame.task.core();
-        core.word.spare(true);
-        // Ordering: AcqRel; see `completed`.
-        self.in_stop.fetch_add(1, Ordering::AcqRel);
-        let in_stop = InStop(self, core);
-        // This task does not count any more: another stop may be at its end by that.
-        self.completed();
         while !self.is_quiet() && until.is_none_or(|until| until > self.clock.now()) {
-            let id = core.id;
-            let watched = Unwatch(self, id);
+            let watched = Unwatch(self, frame.core().id);
             frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
                 self.watch(Waiter::Task(Arc::clone(&frame.task), generation));
                 !self.is_quiet()
             });
             drop(watched);
         }
-        let abandoned = self.abandon_rest();
-        drop(in_stop);
-        abandoned
     }
 
     /// The deadline has passed: abandons everything but tasks in `stop`. Says how many.
@@ -266,6 +257,28 @@ impl Shared {
             CancelWord::NeverRuns | CancelWord::AlreadyEnded => {}
         }
         said
+    }
+}
+
+/// Marks a task as being in `stop`, however that ends.
+struct InStop<'a>(&'a Shared, &'a Core);
+
+impl<'a> InStop<'a> {
+    fn enter(shared: &'a Shared, core: &'a Core) -> Self {
+        core.word.spare(true);
+        // Ordering: AcqRel; whoever finds the pool not quiet before this is woken by the next line.
+        shared.in_stop.fetch_add(1, Ordering::AcqRel);
+        // This task does not count any more: another stop may be at its end by that.
+        shared.completed();
+        Self(shared, core)
+    }
+}
+
+impl Drop for InStop<'_> {
+    fn drop(&mut self) {
+        self.1.word.spare(false);
+        // Ordering: AcqRel, see `enter`.
+        self.0.in_stop.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,15 +1,17 @@
 //! The pool as its users see it: [`CoroutinePool`], [`PoolHandle`] and [`TaskBuilder`].
 //!
-//! A submission from a thread that has a seat of the pool goes to that seat's deque, and counts in that seat's tally;
-//! any other goes to the injector and the pool's own tally. The order of its steps is what makes closing atomic and
-//! wake-ups certain: count, fence, look whether the pool is closed, push, fence, look whether somebody sleeps.
+//! [`Shared`] is the core that all seats and handles of a pool share, [`Post`] the half of a seat that others see. How a
+//! task is submitted is in `submit`, how a seat is driven in [`schedule`](crate::schedule).
 
 mod builder;
 mod counters;
+mod handle;
 mod parker;
 mod post;
 mod shared;
+mod submit;
 mod tally;
+mod waking;
 
 use std::fmt;
 use std::io;
@@ -19,439 +21,22 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use copool_spec::{Cancel, PoolId, PoolState, Tell};
-
 pub use builder::{Builder, MAX_SIZE_LIMIT};
 pub use counters::Counters;
+pub use handle::PoolHandle;
 pub(crate) use parker::Parker;
 pub(crate) use post::Post;
 pub(crate) use shared::{Fixed, Shared};
+pub use submit::TaskBuilder;
 pub(crate) use tally::Count;
 
 use crate::DriveEnd;
-use crate::error::{AttachError, DriveError, JoinError, LimitError, RejectReason, Rejected};
-use crate::here::{self, own_seat};
-use crate::lifecycle::StopReport;
+use crate::error::DriveError;
+use crate::here;
 use crate::schedule::{Goal, Seat};
-use crate::stack::{self, SizeError};
+use crate::sync::Arc;
 use crate::sync::thread::Thread;
-use crate::sync::{Arc, light_fence};
-use crate::task::{Core, Home, JoinHandle, Label, Task, TaskCell, TaskRef};
-
-/// A handle to a pool: submits, cancels, stops and measures from any thread.
-///
-/// Clones are cheap. A handle keeps nothing alive that runs: it may outlive the pool.
-#[derive(Clone)]
-pub struct PoolHandle {
-    shared: Arc<Shared>,
-    home: Arc<Home>,
-}
-
-impl PoolHandle {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { home: Home::new(&shared), shared }
-    }
-
-    /// Submits a task.
-    ///
-    /// # Errors
-    /// [`Rejected`], with the closure, if the pool is stopping or stopped.
-    ///
-    /// ```
-    /// let mut pool = copool::CoroutinePool::default();
-    /// let task = pool.spawn(|| 6 * 7)?;
-    /// pool.drain(None).unwrap();
-    /// assert_eq!(task.join().unwrap(), 42);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[inline]
-    pub fn spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submit(f, None, 0)
-    }
-
-    /// Prepares a task with a name, a priority or a stack size.
-    pub fn task(&self) -> TaskBuilder<'_> {
-        TaskBuilder { pool: self, name: None, priority: 0, stack_size: None }
-    }
-
-    /// Submits a task that takes an optional number and returns one; `priority` 0 if none, smaller is sooner.
-    ///
-    /// # Errors
-    /// [`Rejected`], with the closure, if the pool is stopping or stopped; it converts into an [`io::Error`].
-    ///
-    /// ```
-    /// # use copool::CoroutinePool;
-    /// let mut pool = CoroutinePool::default();
-    /// let task = pool.submit_task(Some("double".into()), |n| n.map(|n| n * 2), Some(21), None)?;
-    /// pool.try_schedule_task()?;
-    /// assert_eq!(pool.try_take_task_result(task.as_ref()).unwrap(), Some(42));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn submit_task<F>(
-        &self,
-        name: Option<String>,
-        f: F,
-        param: Option<usize>,
-        priority: Option<i64>,
-    ) -> Result<JoinHandle<Option<usize>>, Rejected<F>>
-    where
-        F: FnOnce(Option<usize>) -> Option<usize> + Send + 'static,
-    {
-        let label = name.map(|name| Box::new(Label { name: Some(name), stack: 0 }));
-        self.submit_with(f, move |f| f(param), label, priority.unwrap_or(0))
-    }
-
-    #[inline]
-    fn submit<F, T>(&self, f: F, label: Option<Box<Label>>, priority: i64) -> Result<JoinHandle<T>, Rejected<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.submit_with(f, |f| f(), label, priority)
-    }
-
-    /// Submits `call(f)`, and gives `f` back if it is rejected.
-    #[inline]
-    fn submit_with<F, C, T>(
-        &self,
-        f: F,
-        call: C,
-        label: Option<Box<Label>>,
-        priority: i64,
-    ) -> Result<JoinHandle<T>, Rejected<F>>
-    where
-        F: Send + 'static,
-        C: FnOnce(F) -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        own_seat(&self.shared, |seat| {
-            let (id, home) = match seat {
-                Some(seat) => (seat.next_task_id(), &seat.home),
-                None => (self.shared.next_task_id(), &self.home),
-            };
-            if !self.shared.admit(seat) {
-                self.shared.task_rejected(id);
-                return Err(Rejected::new(f, RejectReason::Stopped));
-            }
-            self.shared.task_accepted(seat.filter(|_| priority == 0).map(|seat| seat.post.id), id, priority);
-            let task: Task = Arc::new(TaskCell::new(Core::new(id, Arc::clone(home), label), move || call(f)));
-            self.shared.enqueue(seat, Task::clone(&task), priority);
-            Ok(JoinHandle::new(task))
-        })
-    }
-
-    /// Gives the calling thread a seat of this pool, to drive it with.
-    ///
-    /// # Errors
-    /// [`AttachError::AlreadySeated`] if the thread has one, [`AttachError::Stopped`] after a stop.
-    ///
-    /// ```
-    /// let mut pool = copool::CoroutinePool::default();
-    /// let handle = pool.handle();
-    /// let server = std::thread::spawn(move || {
-    ///     // It may come up after the stop below.
-    ///     if let Ok(mut seat) = handle.attach() {
-    ///         let _ = seat.serve();
-    ///     }
-    /// });
-    /// let task = pool.spawn(|| "done by either").unwrap();
-    /// pool.drain(None).unwrap();
-    /// assert_eq!(task.join().unwrap(), "done by either");
-    /// pool.stop(std::time::Duration::from_secs(1));
-    /// server.join().unwrap();
-    /// ```
-    pub fn attach(&self) -> Result<CoroutinePool, AttachError> {
-        if !here::may_block() {
-            return Err(AttachError::Refused);
-        }
-        if self.shared.signals.read().is_closed() {
-            return Err(AttachError::Stopped);
-        }
-        if own_seat(&self.shared, |seat| seat.is_some()) {
-            return Err(AttachError::AlreadySeated);
-        }
-        let pool = CoroutinePool::seated(self.clone(), None);
-        self.shared.seat_attached(pool.seat().post.id);
-        Ok(pool)
-    }
-
-    /// Stops the pool: no task is accepted any more, what was accepted may run for `grace`, and what is unfinished then
-    /// is abandoned.
-    ///
-    /// It may be called from anywhere, several times. On a thread with a seat of this pool it drives that seat
-    /// meanwhile; from a task it waits for all tasks but those that are themselves in `stop`. A zero `grace` abandons at
-    /// once; with [`Duration::MAX`] it waits as long as it takes. Where waiting is impossible (in a listener, or below a
-    /// drive of the same pool but outside its tasks) it abandons at once. On a thread's own seat it also does when that
-    /// seat is stalled, or waits for a virtual clock.
-    pub fn stop(&self, grace: Duration) -> StopReport {
-        self.shared.stop(grace)
-    }
-
-    /// Asks to cancel a task of this pool; one of another pool is not touched, and has ended as far as this one knows.
-    pub fn try_cancel_task(&self, task: &TaskRef) -> Cancel {
-        if self.owns(task) { task.cancel() } else { Cancel::AlreadyEnded }
-    }
-
-    /// Waits for the result of a task that was submitted by [`submit_task`](Self::submit_task), and takes it.
-    ///
-    /// # Errors
-    /// As [`JoinHandle::join_timeout`]; [`JoinError::OtherPool`] for a task of another pool, [`JoinError::WrongType`] for
-    /// one with a result of another type.
-    pub fn wait_task_result(&self, task: &TaskRef, timeout: Duration) -> Result<Option<usize>, JoinError> {
-        if !self.owns(task) {
-            return Err(JoinError::OtherPool);
-        }
-        task.wait_timeout(timeout)?;
-        crate::task::take(task)
-    }
-
-    /// Takes the result of such a task, if there is one. Never waits.
-    ///
-    /// # Errors
-    /// As [`wait_task_result`](Self::wait_task_result); [`JoinError::Timeout`] with a zero duration if there is none yet.
-    pub fn try_take_task_result(&self, task: &TaskRef) -> Result<Option<usize>, JoinError> {
-        if self.owns(task) { crate::task::take(task) } else { Err(JoinError::OtherPool) }
-    }
-
-    fn owns(&self, task: &TaskRef) -> bool {
-        Arc::ptr_eq(task.task().core().shared(), &self.shared)
-    }
-
-    /// How many tasks are accepted and have never started.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.shared.size()
-    }
-
-    /// Whether no task waits to be started.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.size() == 0
-    }
-
-    /// How many tasks are accepted and have no outcome.
-    #[must_use]
-    pub fn outstanding(&self) -> usize {
-        self.shared.outstanding()
-    }
-
-    /// How many workers live, idle ones included.
-    #[must_use]
-    pub fn get_running_size(&self) -> u32 {
-        self.shared.limits.load().running
-    }
-
-    /// Where the pool is in its life.
-    #[must_use]
-    pub fn state(&self) -> PoolState {
-        self.shared.state()
-    }
-
-    /// How many workers are kept once created.
-    #[must_use]
-    pub fn min_size(&self) -> u32 {
-        self.shared.limits.load().min
-    }
-
-    /// The most workers that may live.
-    #[must_use]
-    pub fn max_size(&self) -> u32 {
-        self.shared.limits.load().max
-    }
-
-    /// For how long an idle worker above `min_size` stays.
-    #[must_use]
-    pub fn keep_alive(&self) -> Duration {
-        self.shared.keep_alive()
-    }
-
-    /// Changes `min_size`. Workers up to it are created by the next drive.
-    ///
-    /// # Errors
-    /// [`LimitError::MinAboveMax`].
-    pub fn set_min_size(&self, min_size: u32) -> Result<(), LimitError> {
-        self.shared.limits.set_min(min_size)?;
-        self.limits_moved();
-        Ok(())
-    }
-
-    /// Changes `max_size`. Workers above a lowered one finish the tasks they have.
-    ///
-    /// # Errors
-    /// [`LimitError`].
-    pub fn set_max_size(&self, max_size: u32) -> Result<(), LimitError> {
-        let limits = self.shared.limits.set_max(max_size)?;
-        if limits.running > limits.max {
-            self.shared.signals.lower(true);
-        }
-        self.limits_moved();
-        Ok(())
-    }
-
-    /// Changes the keep-alive, for workers that idle already too.
-    pub fn set_keep_alive(&self, keep_alive: Duration) {
-        self.shared.set_keep_alive(keep_alive);
-        self.limits_moved();
-    }
-
-    fn limits_moved(&self) {
-        let limits = self.shared.limits.load();
-        let keep_alive = u64::try_from(self.shared.keep_alive().as_nanos()).unwrap_or(u64::MAX);
-        self.shared.limits_changed(limits.min, limits.max, keep_alive);
-        // A sleeper may have gone to sleep for want of a worker, or until a keep-alive that is over now.
-        self.shared.wake_all();
-    }
-
-    /// What the pool has counted so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.shared.counters()
-    }
-
-    /// The pool's name.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.shared.fixed.name.as_deref()
-    }
-
-    /// The pool's id.
-    #[must_use]
-    pub fn id(&self) -> PoolId {
-        self.shared.id
-    }
-}
-
-impl Shared {
-    /// Counts a submission as accepted, unless the pool is closed. See [`lifecycle`](crate::lifecycle).
-    #[inline]
-    fn admit(&self, seat: Option<&Seat>) -> bool {
-        let count = |count| match seat {
-            Some(seat) => seat.post.tally.add(count),
-            None => self.outside.add_shared(count),
-        };
-        count(Count::Accepted);
-        light_fence();
-        if !self.signals.read().is_closed() {
-            return true;
-        }
-        count(Count::Dequeued);
-        count(Count::Unstarted);
-        count(Count::Ended);
-        self.completed();
-        false
-    }
-
-    /// Puts an accepted task where it waits, and wakes a sleeper for it.
-    #[inline]
-    fn enqueue(&self, seat: Option<&Seat>, task: Task, priority: i64) {
-        match seat {
-            _ if priority != 0 => self.lane.push(priority, task),
-            Some(seat) => seat.queue.push(task),
-            None => self.inject(task),
-        }
-        light_fence();
-        if !self.signals.read().is_clear() {
-            self.enqueued();
-        }
-    }
-
-    #[cold]
-    fn enqueued(&self) {
-        let signals = self.signals.read();
-        if signals.is_abandoning() {
-            // A stop swept the queues meanwhile, and may have missed this one.
-            for task in self.drain_queues() {
-                self.abandon_queued(&task);
-            }
-            self.bury_after_drop();
-            self.completed();
-        } else if signals.has_sleepers() {
-            self.wake_one();
-        }
-    }
-}
-
-// What a panic leaves behind in a pool is never half done: its locks are not held while the user's code runs.
-impl UnwindSafe for PoolHandle {}
-impl RefUnwindSafe for PoolHandle {}
-
-impl fmt::Debug for PoolHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limits = self.shared.limits.load();
-        f.debug_struct("PoolHandle")
-            .field("id", &self.id())
-            .field("name", &self.name())
-            .field("state", &self.state())
-            .field("running", &limits.running)
-            .field("min_size", &limits.min)
-            .field("max_size", &limits.max)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A task to be submitted, with a name, a priority or a stack size.
-///
-/// ```
-/// let mut pool = copool::CoroutinePool::default();
-/// let task = pool.task().name("urgent").priority(-1).stack_size(256 * 1024).spawn(|| 1).unwrap();
-/// assert_eq!(task.name(), Some("urgent"));
-/// # pool.drain(None).unwrap();
-/// ```
-#[derive(Debug)]
-#[must_use = "a task builder does nothing until `spawn`"]
-pub struct TaskBuilder<'a> {
-    pool: &'a PoolHandle,
-    name: Option<String>,
-    priority: i64,
-    stack_size: Option<usize>,
-}
-
-impl TaskBuilder<'_> {
-    /// The task's name, for people. Names may repeat.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The task's priority: smaller is sooner, default 0.
-    pub fn priority(mut self, priority: i64) -> Self {
-        self.priority = priority;
-        self
-    }
-
-    /// The least stack that the task needs, in bytes. If the pool's stacks are larger, it gets one of those.
-    pub fn stack_size(mut self, stack_size: usize) -> Self {
-        self.stack_size = Some(stack_size);
-        self
-    }
-
-    /// Submits the task.
-    ///
-    /// # Errors
-    /// [`Rejected`], with the closure, if the pool is stopping or stopped, or no stack is of such a size.
-    pub fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let stack = match self.stack_size.map(stack::usable_size) {
-            None => 0,
-            Some(Ok(stack)) => stack,
-            Some(Err(SizeError::TooSmall { size, least })) => {
-                return Err(Rejected::new(f, RejectReason::StackTooSmall { size, least }));
-            }
-            Some(Err(SizeError::TooLarge { size })) => {
-                return Err(Rejected::new(f, RejectReason::StackTooLarge { size }));
-            }
-        };
-        let label = (self.name.is_some() || stack > 0).then(|| Box::new(Label { name: self.name, stack }));
-        self.pool.submit(f, label, self.priority)
-    }
-}
+use crate::task::TaskRef;
 
 /// A seat of a pool: the place from which one thread drives it.
 ///
@@ -548,11 +133,16 @@ impl CoroutinePool {
     /// Drives until this task has its outcome.
     ///
     /// # Errors
-    /// [`DriveError`]; nothing is lost by any of them.
+    /// [`DriveError`]; nothing is lost by any of them. [`DriveError::OtherPool`] for
+    /// a task of another pool whose only seat is on this thread too: then only that seat's drive can end it.
     pub fn wait(&mut self, task: &impl AsRef<TaskRef>) -> Result<DriveEnd, DriveError> {
-        let task = task.as_ref().task();
-        if task.core().word.outcome().is_some() {
+        let task = task.as_ref();
+        if task.is_finished() {
             return Ok(DriveEnd::AllDone);
+        }
+        let task = task.task();
+        if !self.owns_task(task) && task.core().shared().is_only_seated_here() {
+            return Err(DriveError::OtherPool);
         }
         self.seat.drive(Goal::Ended(task), None)
     }
@@ -597,22 +187,36 @@ impl fmt::Debug for CoroutinePool {
 
 impl Drop for CoroutinePool {
     fn drop(&mut self) {
+        let orphan = Orphan { owned: self.owned.take(), shared: Arc::clone(&self.handle.shared) };
+        if orphan.owned.is_some() {
+            orphan.shared.abandon_all();
+        }
         if self.seat.driving.get() {
-            // Nothing safe drops a seat from within its own drive. If it happens, it is forgotten rather than freed.
-            std::mem::forget(Rc::clone(&self.seat));
-            return;
+            // A `stop` drives the seat without borrowing the pool, so a task or a listener in there can drop it.
+            self.seat.orphan.set(Some(orphan));
+        } else {
+            orphan.finish(&self.seat);
         }
-        let shared = &self.handle.shared;
-        if self.owned.is_some() {
-            shared.abandon_all();
-        }
-        self.seat.leave();
-        let Some(threads) = self.owned.take() else { return };
+    }
+}
+
+/// What is to be done for a dropped [`CoroutinePool`] once its seat is not driven any more.
+pub(crate) struct Orphan {
+    owned: Option<Vec<Thread>>,
+    shared: Arc<Shared>,
+}
+
+impl Orphan {
+    pub(crate) fn finish(self, seat: &Seat) {
+        seat.leave();
+        let Some(threads) = self.owned else { return };
         for thread in threads {
-            thread.join();
-            shared.remove_thread();
+            if !thread.is_current() {
+                thread.join();
+            }
+            self.shared.remove_thread();
         }
-        shared.helpers.join();
-        shared.settle();
+        self.shared.helpers.join();
+        self.shared.settle();
     }
 }

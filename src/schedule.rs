@@ -46,21 +46,37 @@ const LOOK_FAR_EVERY: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) 
 impl Seat {
     /// Drives the seat until the goal is reached, nothing more can be done, or `deadline`.
     pub(crate) fn drive(&self, goal: Goal<'_>, deadline: Option<Instant>) -> Result<DriveEnd<Instant>, DriveError> {
-        let (shared, place) = (self.shared(), self.post.id);
         if self.driving.get() || !here::may_block() {
             return Err(DriveError::Nested);
         }
         if panicking() {
             return Err(DriveError::Unwinding);
         }
-        shared.schedule_called(place);
-        if shared.signals.read().is_stopped() && self.workers() == 0 {
+        let place = self.post.id;
+        let end = {
+            let _driving = Driving::enter(self);
+            self.schedule_called(place);
+            self.drive_open(goal, deadline)
+        };
+        match end {
+            Ok(end) => self.schedule_ended(place, self.in_ticks(end)),
+            Err(DriveError::Stopped) => self.schedule_refused(place),
+            Err(_) => {}
+        }
+        self.thread_resumed(place);
+        if let Some(orphan) = self.orphan.take() {
+            orphan.finish(self);
+        }
+        end
+    }
+
+    fn drive_open(&self, goal: Goal<'_>, deadline: Option<Instant>) -> Result<DriveEnd<Instant>, DriveError> {
+        let shared = self.shared();
+        if self.leaving.get() || (shared.signals.read().is_stopped() && self.workers() == 0) {
             self.bury();
-            shared.schedule_refused(place);
             return Err(DriveError::Stopped);
         }
         crate::stack::overflow::prepare_thread();
-        let guard = Driving::enter(self);
         self.set_deadline(deadline);
         self.drives.set(self.drives.get() + 1);
         let end = self.rounds(goal);
@@ -69,13 +85,9 @@ impl Seat {
             self.dismiss_idle();
         }
         self.requeue_held();
+        self.give_up_stacks();
         self.set_deadline(None);
-        drop(guard);
         shared.pass_on();
-        if let Ok(end) = end {
-            shared.schedule_ended(place, self.in_ticks(end));
-        }
-        shared.thread_resumed(place);
         end
     }
 
@@ -115,9 +127,8 @@ impl Seat {
                 self.turn(worker);
                 continue;
             }
-            match self.obtain() {
-                Obtained::Got => continue,
-                Obtained::NoWork | Obtained::AtMax | Obtained::Exhausted => {}
+            if self.obtain() == Obtained::Got {
+                continue;
             }
             if self.is_starved() && !matches!(goal, Goal::Stopped { patient: true }) {
                 return Err(DriveError::StackExhausted);

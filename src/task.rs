@@ -1,15 +1,15 @@
 //! Tasks: their state, their results, and the handles to them.
 
 mod cell;
+mod core;
 mod frame;
 mod handle;
 mod local;
 mod wait;
 mod word;
 
-pub(crate) use cell::{
-    Core, Home, Label, Ran, Taken, Task, TaskCell, Waiter, bury, discard, interrupt, unpark, wake, wake_all,
-};
+pub(crate) use self::core::{Core, Home, Label, Waiter, interrupt, unpark, wake, wake_all};
+pub(crate) use cell::{Ran, Taken, Task, TaskCell, bury, discard};
 pub(crate) use frame::Frame;
 pub(crate) use handle::take;
 pub use handle::{JoinHandle, TaskRef};

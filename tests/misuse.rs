@@ -40,12 +40,18 @@ use copool::{CoroutinePool, PoolHandle, PoolState, park};
 /// A place from which code without a reference to a pool reaches it: a task, a destructor, a listener.
 type Slot = LocalKey<RefCell<Option<CoroutinePool>>>;
 
-/// Asserts that every accepted task of a pool has its outcome and that the pool holds nothing any more.
-fn assert_over(pool: &PoolHandle) {
+/// Asserts that a pool is stopped and every accepted task of it has its outcome.
+fn assert_stopped(pool: &PoolHandle) {
     assert_eq!(pool.state(), PoolState::Stopped);
     assert_eq!((pool.size(), pool.outstanding(), pool.get_running_size()), (0, 0, 0), "size, outstanding, running");
     let counters = pool.counters();
     assert_eq!(counters.accepted, counters.ended, "each accepted task has one outcome");
+}
+
+/// Asserts that a pool whose seats have gone holds nothing any more.
+fn assert_over(pool: &PoolHandle) {
+    assert_stopped(pool);
+    let counters = pool.counters();
     assert_eq!(counters.stacks as u64, counters.stacks_leaked, "no stack is held but the leaked ones");
     assert_eq!(counters.threads, 0, "no thread is left");
 }

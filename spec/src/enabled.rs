@@ -66,6 +66,10 @@ fn of_free_seat(s: &State, seat: SeatId, events: &mut Vec<Event>) {
         events.extend(idle().map(|worker| Event::TimeOver { seat, worker }));
         pollers(s, seat, |worker| events.push(Event::TimeOver { seat, worker }));
     }
+    timers(s, seat, events);
+}
+
+fn timers(s: &State, seat: SeatId, events: &mut Vec<Event>) {
     events.extend(s.tasks.iter().filter(|(_, t)| t.timer.is_some()).map(|(&task, _)| Event::TimerFired { seat, task }));
 }
 
@@ -124,8 +128,11 @@ fn of_worker(s: &State, seat: SeatId, worker: WorkerId, events: &mut Vec<Event>)
         Arrow::TaskExited => {
             events.push(Event::NextPoll { seat, worker });
             events.extend(back);
-            if it.turn >= s.params.polls_per_turn {
+            // The turn is over, or ends early since something is due.
+            if it.turn >= s.params.polls_per_turn || !s.seats[&seat].woken.is_empty() {
                 of_free_seat(s, seat, events);
+            } else {
+                timers(s, seat, events);
             }
         }
         Arrow::TaskFailed => events.push(Event::WorkerErrored { seat, worker }),

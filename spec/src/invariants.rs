@@ -81,7 +81,8 @@ pub fn s6_order(before: &State, event: &Event, after: &State) -> bool {
     let in_order = match event {
         Event::TaskStarted { seat, task, .. } => taken_in_order(before, *seat, *task),
         Event::WorkerResumed { seat, worker } => {
-            let first = before.seats[seat].ready.front();
+            let seat = &before.seats[seat];
+            let first = seat.ready.front().or(seat.woken.front().filter(|_| seat.on.is_none()));
             before.workers[worker].state == WorkerState::Idle || first.is_none_or(|first| first == worker)
         }
         _ => true,

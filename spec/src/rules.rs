@@ -15,6 +15,8 @@ pub mod worker;
 
 pub use {creator::*, lifecycle::*, pool::*, queue::*, schedule::*, task::*, wait::*, worker::*};
 
+use std::collections::VecDeque;
+
 use crate::state::{Seat, State, Task, TaskState, Worker};
 use crate::{Arrow, Event, SeatId, TaskId, WorkerId, WorkerState};
 
@@ -24,6 +26,11 @@ pub type Check = Result<(), &'static str>;
 /// A guard.
 pub fn require(holds: bool, otherwise: &'static str) -> Check {
     if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// Takes the first such item out of a queue.
+fn remove<T: PartialEq>(queue: &mut VecDeque<T>, item: &T) {
+    queue.iter().position(|other| other == item).map(|at| queue.remove(at));
 }
 
 /// An event that its rule does not allow, and the guard that it fails.
@@ -89,8 +96,8 @@ impl State {
         Ok(())
     }
 
-    /// The seat is being driven, or leaves, and nobody has its processor: a worker whose turn is over, or whose task only
-    /// let others go first, has gone to the back of the ready ones, and behind it those that were woken meanwhile.
+    /// The seat is being driven, or leaves, and nobody has its processor: a worker whose turn is over has gone to the back of
+    /// the ready ones, behind those that were woken meanwhile; one whose task only let others go first, before those.
     fn between_turns(&mut self, seat: SeatId) -> Check {
         let exact = self.params.exact;
         if let Some(worker) = self.seat(seat)?.on {
@@ -103,13 +110,22 @@ impl State {
             require(turned, "a worker has the seat's processor")?;
             it.turn = if it.task.is_some() { it.turn } else { 0 };
             (it.state, it.at) = (WorkerState::Ready, None);
+            let ended = it.task.is_none();
             let it = self.seat(seat)?;
             it.on = None;
-            it.ready.push_back(worker);
+            let at = if ended { it.woken.len() } else { 0 };
+            it.woken.insert(at, worker);
         }
         let it = self.seat(seat)?;
         it.ready.append(&mut it.woken);
         require(!matches!(it.drive, None | Some(Arrow::ScheduleEnded)), "the seat is not being driven")
+    }
+
+    /// Between two turns, but a worker whose turn is over may still be on its way to the back.
+    fn looks(&mut self, seat: SeatId) -> Check {
+        let on = self.seat(seat)?.on.and_then(|worker| self.workers.get(&worker));
+        let ended = on.is_some_and(|on| on.at == Some(Arrow::TaskExited) && on.task.is_none());
+        if ended { Ok(()) } else { self.between_turns(seat) }
     }
 
     /// The drive goes on with its workers, unless it said that there is nothing to do, or the seat leaves.
@@ -131,7 +147,7 @@ impl State {
             it.seat = Some(seat);
             self.between_turns(seat)?;
             let it = self.seat(seat)?;
-            it.ready.retain(|ready| *ready != worker);
+            remove(&mut it.ready, &worker);
             (it.on, it.heard) = (Some(worker), None);
         }
         Ok(())
@@ -143,8 +159,7 @@ impl State {
         let (Some(seat), Some(task)) = (it.seat, it.task) else { return Err("the worker holds no task") };
         if it.at.is_none() && self.task(task)?.state == TaskState::Ready {
             self.worker(worker)?.state = WorkerState::Ready;
-            let it = self.seat(seat)?;
-            if it.on.is_some() { &mut it.woken } else { &mut it.ready }.push_back(worker);
+            self.seat(seat)?.woken.push_back(worker);
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ pub struct Seat {
     pub on: Option<WorkerId>,
     /// Its workers that wait for their turn, first come first served.
     pub ready: VecDeque<WorkerId>,
-    /// Its workers that were woken in this turn: they go to the back of the ready ones when the turn is over.
+    /// Its workers that were woken since its last turn was over: they go to the back of the ready ones next.
     pub woken: VecDeque<WorkerId>,
     /// The tasks that were submitted on it, oldest first.
     pub deque: VecDeque<TaskId>,

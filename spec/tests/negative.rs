@@ -282,8 +282,9 @@ faults! {
         Event::WorkerResumed { worker, .. } if state.workers[worker].state == WorkerState::Idle => refused(event),
         _ => step(state, event),
     };
-    no_turn_is_ever_over: hides("a worker's turn is over", "turns") = |state, event| {
-        under(state, event, |state| state.params.polls_per_turn = u32::MAX)
+    no_turn_is_ever_over: hides("a worker's turn is over", "turns") = |state, event| match event {
+        Event::WorkerResumed { seat, .. } if state.seats[seat].on.is_some() => refused(event),
+        _ => step(state, event),
     };
     nobody_steals: hides("a queued task is stolen", "seats come and leave") = |state, event| {
         without::<{ Arrow::TaskStolen as usize }>(state, event)

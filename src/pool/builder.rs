@@ -154,7 +154,8 @@ impl Builder {
         let limits = Limits::new(self.min_size, self.max_size)?;
         prepare_fences();
         stack::overflow::install(here::describe_fault);
-        let thread_name = self.name.clone().unwrap_or_else(|| String::from("copool"));
+        // A thread's name ends at the first NUL, so std takes none.
+        let thread_name = self.name.as_deref().unwrap_or("copool").replace('\0', "\u{fffd}");
         let helpers = Helpers::new(self.max_syscall_threads, &thread_name);
         let stacks = self.max_stacks.map_or_else(Stacks::new, Stacks::with_limit);
         let fixed = Fixed { name: self.name, stack_size, slice: self.slice, local_order: self.local_order };

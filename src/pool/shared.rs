@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use copool_spec::{PoolId, PoolState, SeatId, TaskId, Tell, Tick, WorkerId};
+use copool_spec::{PoolId, PoolState, SeatId, TaskId, Tick, WorkerId};
 
 use super::tally::{Count, Tallied, Tally};
 use super::{Counters, Post};
 use crate::clock::{Clock, tick};
 use crate::creator::Limits;
+use crate::here::own_seat;
 use crate::lifecycle::Signals;
 use crate::listener::Listener;
 use crate::queue::{Lane, LocalOrder};
 use crate::stack::Stacks;
 use crate::sync::deque::Injector;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, CachePadded, Mutex, Ordering};
 use crate::syscall::Helpers;
 use crate::task::{self, Task, Waiter};
 use crate::worker::Idle;
@@ -42,13 +43,13 @@ pub(crate) struct Shared {
     pub(crate) lane: Lane,
     /// Counts of what happens outside all seats. Changed from any thread.
     pub(crate) outside: Tally,
-    registry: Mutex<Registry>,
+    pub(super) registry: Mutex<Registry>,
     registry_version: AtomicUsize,
     /// The next seat from which waking begins, so that it goes round.
-    next_wake: AtomicUsize,
-    idle: Mutex<VecDeque<Idle>>,
-    idle_count: AtomicUsize,
-    watchers: Mutex<Vec<Waiter>>,
+    pub(super) next_wake: AtomicUsize,
+    pub(crate) idle: Mutex<VecDeque<Idle>>,
+    pub(crate) idle_count: AtomicUsize,
+    pub(super) watchers: Mutex<Vec<Waiter>>,
     /// Tasks that are in `stop`.
     pub(crate) in_stop: AtomicUsize,
     /// Tasks that were abandoned in a queue, whose closures are still to be dropped.
@@ -65,8 +66,8 @@ pub(crate) struct Shared {
 }
 
 #[derive(Default)]
-struct Registry {
-    posts: Vec<Arc<Post>>,
+pub(super) struct Registry {
+    pub(super) posts: Vec<Arc<Post>>,
     left: Tallied,
     next_seat: u32,
 }
@@ -222,6 +223,13 @@ impl Shared {
         self.registry_version.load(Ordering::Acquire)
     }
 
+    /// Whether the calling thread has the only seat, and no background thread will come up with another.
+    pub(crate) fn is_only_seated_here(&self) -> bool {
+        // Ordering: Relaxed; the threads are counted by the thread that builds the pool, before it hands it out.
+        let served = self.threads.load(Ordering::Relaxed) > 0;
+        !served && own_seat(self, |seat| seat.is_some()) && self.registry.lock().posts.len() == 1
+    }
+
     pub(crate) fn posts(&self) -> Vec<Arc<Post>> {
         self.registry.lock().posts.clone()
     }
@@ -274,197 +282,13 @@ impl Shared {
         }
         totals
     }
+}
 
-    // --- sleeping and waking -------------------------------------------------------------------------------------
-
-    /// Whether any shared source holds a task; seats' own deques come on top.
-    pub(crate) fn shared_work(&self) -> bool {
-        !self.injector.is_empty() || !self.lane.is_empty()
-    }
-
-    /// Whether any source of any seat holds something.
-    pub(crate) fn any_work(&self) -> bool {
-        self.shared_work() || self.registry.lock().posts.iter().any(|post| !post.stealer.is_empty())
-    }
-
-    /// After a push: wakes a sleeper, if there is one.
-    #[cold]
-    pub(crate) fn wake_one(&self) {
-        let posts = self.posts();
-        if posts.is_empty() {
-            return;
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for listener in std::mem::take(&mut self.listeners) {
+            task::discard(listener);
         }
-        // Ordering: Relaxed; it only spreads the wake-ups.
-        let from = self.next_wake.fetch_add(1, Ordering::Relaxed);
-        for n in 0..posts.len() {
-            let post = &posts[from.wrapping_add(n) % posts.len()];
-            if !post.is_leaving() && post.wake() {
-                return;
-            }
-        }
-    }
-
-    /// Has every sleeping seat look again.
-    pub(crate) fn wake_all(&self) {
-        light_fence();
-        for post in self.posts() {
-            post.wake();
-        }
-    }
-
-    /// A worker's count was released, or a drive ends: what still waits may be for a sleeper now.
-    pub(crate) fn pass_on(&self) {
-        light_fence();
-        let signals = self.signals.read();
-        if signals.is_closed() {
-            self.settle();
-        }
-        if signals.has_sleepers() && self.any_work() {
-            self.wake_one();
-        }
-    }
-
-    /// After an outcome was published and counted, or a task has entered `stop`: whoever waits for quiet looks.
-    #[inline]
-    pub(crate) fn completed(&self) {
-        light_fence();
-        let signals = self.signals.read();
-        if signals.is_closed() || signals.has_watchers() {
-            self.completed_watched();
-        }
-    }
-
-    #[cold]
-    fn completed_watched(&self) {
-        // Ordering: Acquire; whoever enters `stop` counts itself before it looks.
-        if self.outstanding() > self.in_stop.load(Ordering::Acquire) {
-            return;
-        }
-        self.wake_watchers();
-        self.wake_all();
-        if self.signals.read().is_closed() {
-            self.settle();
-        }
-    }
-
-    /// Whether only tasks in `stop` are without an outcome.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let outstanding = self.outstanding();
-        // Ordering: Acquire, as in `completed_watched`.
-        outstanding <= self.in_stop.load(Ordering::Acquire)
-    }
-
-    /// Registers somebody who waits for quiet, for one wake-up. The caller looks after this.
-    pub(crate) fn watch(&self, waiter: Waiter) {
-        self.watchers.lock().push(waiter);
-        self.signals.add_watcher();
-        heavy_fence();
-    }
-
-    /// Takes back what `watch` did, woken or not.
-    pub(crate) fn unwatch(&self, is_mine: impl Fn(&Waiter) -> bool) {
-        let mut mine = Vec::new();
-        {
-            let mut watchers = self.watchers.lock();
-            while let Some(at) = watchers.iter().position(&is_mine) {
-                mine.push(watchers.swap_remove(at));
-            }
-        }
-        self.signals.remove_watcher();
-    }
-
-    fn wake_watchers(&self) {
-        let watchers = std::mem::take(&mut *self.watchers.lock());
-        task::wake_all(watchers);
-    }
-
-    /// In a closed pool without unfinished tasks: lets the idle workers go, and moves to Stopped after the last.
-    pub(crate) fn settle(&self) {
-        if self.outstanding() > 0 {
-            return;
-        }
-        while let Some(idle) = self.take_idle() {
-            self.retire(idle);
-        }
-        if self.limits.load().running == 0 && self.signals.stopped() {
-            self.pool_stopped(self.id);
-            self.stacks.trim();
-            self.helpers.close();
-            self.wake_watchers();
-            self.wake_all();
-        }
-    }
-
-    // --- idle workers --------------------------------------------------------------------------------------------
-
-    pub(crate) fn has_idle(&self) -> bool {
-        // Ordering: Relaxed; the list's lock decides, and who sleeps on it has a fence before.
-        self.idle_count.load(Ordering::Relaxed) > 0
-    }
-
-    pub(crate) fn put_idle(&self, idle: Idle) {
-        let mut list = self.idle.lock();
-        list.push_back(idle);
-        // Ordering: Relaxed; the lock is held.
-        self.idle_count.store(list.len(), Ordering::Relaxed);
-    }
-
-    /// When the next idle worker's keep-alive is over.
-    pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        let limits = self.limits.load();
-        if !self.has_idle() || limits.running <= limits.min {
-            return None;
-        }
-        self.idle.lock().front().and_then(|idle| idle.since.checked_add(self.keep_alive()))
-    }
-
-    /// A worker that this drive of this seat idled.
-    pub(crate) fn take_idle_of(&self, drive: (u32, u64)) -> Option<Idle> {
-        if !self.has_idle() {
-            return None;
-        }
-        let mut list = self.idle.lock();
-        let at = list.iter().position(|idle| idle.by == drive)?;
-        let idle = list.remove(at);
-        // Ordering: Relaxed; the lock is held.
-        self.idle_count.store(list.len(), Ordering::Relaxed);
-        idle
-    }
-
-    /// Whether a worker idles that this drive of this seat idled.
-    pub(crate) fn has_idle_of(&self, drive: (u32, u64)) -> bool {
-        self.has_idle() && self.idle.lock().iter().any(|idle| idle.by == drive)
-    }
-
-    /// The worker that idled last.
-    pub(crate) fn take_idle(&self) -> Option<Idle> {
-        if !self.has_idle() {
-            return None;
-        }
-        let mut list = self.idle.lock();
-        let idle = list.pop_back();
-        // Ordering: Relaxed; the lock is held.
-        self.idle_count.store(list.len(), Ordering::Relaxed);
-        idle
-    }
-
-    /// Takes a worker out whose keep-alive is over at `now`, or else says when the next one's is.
-    pub(crate) fn take_expired(&self, now: Instant) -> Result<Idle, Option<Instant>> {
-        let keep_alive = self.keep_alive();
-        let limits = self.limits.load();
-        if limits.running <= limits.min {
-            return Err(None);
-        }
-        let mut list = self.idle.lock();
-        // They idle in the order of the list, so the first is the oldest.
-        let until = list.front().and_then(|idle| idle.since.checked_add(keep_alive));
-        if until.is_none_or(|until| until > now) {
-            return Err(until);
-        }
-        let idle = list.pop_front();
-        // Ordering: Relaxed; the lock is held.
-        self.idle_count.store(list.len(), Ordering::Relaxed);
-        idle.ok_or(None)
     }
 }
 

@@ -11,7 +11,7 @@ use copool_spec::{Event, TaskId, Tell, WorkerId, WorkerState};
 use slab::Slab;
 
 use super::timers::Timers;
-use crate::pool::{Post, Shared};
+use crate::pool::{Orphan, Post, Shared};
 use crate::queue::Queue;
 use crate::stack::Stack;
 use crate::sync::{Arc, Ordering};
@@ -62,9 +62,11 @@ pub(crate) struct Seat {
     pub(crate) driving: Cell<bool>,
     /// The seat leaves: all that is suspended on it unwinds.
     pub(crate) leaving: Cell<bool>,
+    /// What a drop of the seat's handle left to be done when the drive from within which it was dropped has ended.
+    pub(crate) orphan: Cell<Option<Orphan>>,
     /// The thread was panicking when the seat began to leave.
     pub(crate) outer_panic: Cell<bool>,
-    /// The last attempt to get a stack failed, and no worker of this seat has ended since.
+    /// The last attempt to get a stack failed.
     pub(crate) exhausted: Cell<bool>,
     pub(crate) drives: Cell<u64>,
     /// Turns of workers, for what is looked at every so many.
@@ -113,6 +115,7 @@ impl Seat {
             hand: Cell::new(None),
             driving: Cell::new(false),
             leaving: Cell::new(false),
+            orphan: Cell::new(None),
             outer_panic: Cell::new(false),
             exhausted: Cell::new(false),
             drives: Cell::new(0),
@@ -331,11 +334,10 @@ impl Seat {
     }
 
     pub(crate) fn give_stack(&self, stack: Stack) {
-        let mut stacks = self.stacks.borrow_mut();
-        if stack.size() == self.shared().fixed.stack_size && stacks.len() < STACKS_KEPT {
-            stacks.push(stack);
+        let kept = self.stacks.borrow().len() < STACKS_KEPT && stack.size() == self.shared().fixed.stack_size;
+        if kept {
+            self.stacks.borrow_mut().push(stack);
         } else {
-            drop(stacks);
             self.shared().stacks.give(stack);
         }
         // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
@@ -345,6 +347,7 @@ impl Seat {
         }
     }
 
+    /// Gives the kept stacks back: they are kept for the time of one drive, since nobody else can reach them.
     pub(crate) fn give_up_stacks(&self) {
         for stack in self.stacks.take() {
             self.shared().stacks.give(stack);

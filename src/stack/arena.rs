@@ -145,11 +145,19 @@ impl Store {
     }
 
     /// Takes all free stacks out of the store.
+    #[cfg_attr(
+        any(feature = "loom", feature = "shuttle"),
+        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
+    )]
     pub(super) fn take_idle(&mut self) -> Vec<Stack> {
         self.classes.values_mut().flat_map(|class| class.free.drain(..)).collect()
     }
 
     /// Gives the memory of free stacks back to the system. Their guards stay.
+    #[cfg_attr(
+        any(feature = "loom", feature = "shuttle"),
+        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
+    )]
     pub(super) fn trim(idle: Vec<Stack>) -> Vec<Stack> {
         for stack in &idle {
             // A kernel that refuses (the memory is locked) leaves a stack that is as good as before.
@@ -160,6 +168,10 @@ impl Store {
     }
 
     /// Puts back what `take_idle` took.
+    #[cfg_attr(
+        any(feature = "loom", feature = "shuttle"),
+        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
+    )]
     pub(super) fn put_idle(&mut self, idle: Vec<Stack>) {
         for stack in idle {
             self.class(&stack).free.push(stack);

@@ -19,6 +19,9 @@ use crate::worker::{Yield, Yielder};
 /// After so many throws that a task has swallowed, it is abandoned and its stack leaked.
 pub(crate) const MOST_THROWS: u32 = 16;
 
+/// After so many suspension calls a task that has swallowed a throw on a panicking thread is taken to go on for ever.
+const MOST_IGNORED: u32 = 1_024;
+
 /// The running task, its worker, and what the pool remembers of it between suspensions.
 pub(crate) struct Frame {
     pub(crate) task: Task,
@@ -30,6 +33,8 @@ pub(crate) struct Frame {
     pub(crate) roster: Cell<Option<usize>>,
     throws: Cell<u32>,
     throw: RefCell<Option<Throw>>,
+    /// Suspension calls that returned at once although the task may not have been unwinding.
+    ignored: Cell<u32>,
     pub(crate) locals: Locals,
     /// When the present slice began: at the first checkpoint after a suspension.
     pub(crate) slice: Cell<Option<Instant>>,
@@ -48,6 +53,7 @@ impl Frame {
             roster: Cell::new(None),
             throws: Cell::new(0),
             throw: RefCell::new(None),
+            ignored: Cell::new(0),
             locals: Locals::new(),
             slice: Cell::new(None),
             until: Cell::new(None),
@@ -73,9 +79,20 @@ impl Frame {
 
     #[cold]
     fn is_unwinding_slow(&self, seat: &Seat) -> bool {
+        if !seat.outer_panic.get() {
+            return true;
+        }
         // On a thread that was panicking before (a seat that leaves during a panic), `panicking` says nothing about the
-        // task. There it runs only to be thrown at, so it unwinds as long as that throw is under way.
-        !seat.outer_panic.get() || self.throw.borrow().as_ref().is_some_and(|throw| !throw.is_over())
+        // task. There it runs only to be thrown at, so it unwinds as long as that throw is under way. Once it has swallowed
+        // it, it may unwind again, by a panic of its own, or not: its calls return at once, but not for ever.
+        match &*self.throw.borrow() {
+            None => false,
+            Some(throw) if !throw.is_over() => true,
+            Some(_) => {
+                self.ignored.set(self.ignored.get() + 1);
+                self.ignored.get() <= MOST_IGNORED
+            }
+        }
     }
 
     /// The cancellation point that every suspension call is. `false`: the task unwinds, so do not suspend.

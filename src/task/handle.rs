@@ -121,6 +121,10 @@ impl TaskRef {
     }
 
     fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), JoinError> {
+        if here::current().is_some_and(|task| Arc::ptr_eq(&task, &self.task)) {
+            // From the task's own system call.
+            return Err(JoinError::SelfJoin);
+        }
         if !may_block() || own_seat(self.task.core().shared(), |seat| seat.is_some()) {
             return Err(JoinError::WouldBlockSeat);
         }

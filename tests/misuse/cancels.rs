@@ -81,7 +81,9 @@ fn a_task_given_up_before_its_first_suspension_is_counted_out_as_well() {
         assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
         assert_eq!(task.outcome(), Some(copool::Outcome::Abandoned));
         assert_eq!(pool.stop(Duration::MAX).state, PoolState::Stopped);
-        assert_over(&pool);
+        let handle = pool.handle();
+        drop(pool);
+        assert_over(&handle);
     });
 }
 

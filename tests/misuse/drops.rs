@@ -82,34 +82,6 @@ fn a_pool_dropped_with_tasks_in_every_state_drops_all_they_own_and_publishes_all
 }
 
 #[test]
-fn a_pool_dropped_by_its_own_task_under_a_stop_leaves_nothing_behind() {
-    within("drop from a task of the same pool", || {
-        let live = Live::default();
-        let handle = put(CoroutinePool::default());
-        let token = live.token();
-        let sleeps = handle
-            .spawn(move || {
-                let _token = token;
-                forever();
-            })
-            .unwrap();
-        let drops = handle
-            .spawn(|| {
-                drop_pool();
-                suspend();
-                7
-            })
-            .unwrap();
-        handle.stop(Duration::from_millis(50));
-        assert!(POOL.with(|slot| slot.borrow().is_none()));
-        assert!(matches!(drops.join(), Ok(7) | Err(JoinError::Abandoned)));
-        assert_eq!(sleeps.task_ref().outcome(), Some(Outcome::Abandoned));
-        assert_eq!(live.count(), 0, "what was suspended has unwound, as the pool is gone");
-        assert_over(&handle);
-    });
-}
-
-#[test]
 fn a_pool_dropped_by_a_task_of_another_pool_is_dropped() {
     within("drop from a task of another pool", || {
         let live = Live::default();
@@ -214,50 +186,6 @@ fn a_listener_whose_drop_panics_does_not_make_the_drop_of_a_pool_panic() {
     assert!(catch_unwind(AssertUnwindSafe(move || drop(pool))).is_ok());
 }
 
-/// Drops the pool in the slot of its thread at one event.
-struct DropsPool(&'static str);
-impl Listener for DropsPool {
-    fn on_event(&self, event: &Event) {
-        if event.name() == self.0 {
-            drop_pool();
-        }
-    }
-}
-
-#[test]
-fn a_pool_dropped_by_its_listener_during_a_submission_takes_the_task_along() {
-    within("drop from a listener in a submission", || {
-        let live = Live::default();
-        let token = live.token();
-        let handle = put(CoroutinePool::builder().listener(DropsPool("task_accepted")).build().unwrap());
-        let task = handle.spawn(move || drop(token)).unwrap();
-        assert!(POOL.with(|slot| slot.borrow().is_none()), "the listener was called");
-        assert!(matches!(task.join(), Err(JoinError::Abandoned)));
-        assert_eq!(live.count(), 0);
-        assert_over(&handle);
-    });
-}
-
-#[test]
-fn a_pool_dropped_by_its_listener_at_any_event_of_a_stop_is_left_in_order() {
-    within("drop from a listener in a stop", || {
-        for event in Event::NAMES {
-            let live = Live::default();
-            let handle = put(CoroutinePool::builder().listener(DropsPool(event)).build().unwrap());
-            let token = live.token();
-            let spawned = handle.spawn(move || {
-                let _token = token;
-                suspend();
-            });
-            handle.stop(Duration::from_secs(30));
-            drop(spawned);
-            drop_pool();
-            assert_eq!(live.count(), 0, "at {event}");
-            assert_over(&handle);
-        }
-    });
-}
-
 #[test]
 fn an_attached_seat_that_leaves_gives_its_queue_back_and_abandons_what_it_has_started() {
     within("leave", || {
@@ -267,7 +195,12 @@ fn an_attached_seat_that_leaves_gives_its_queue_back_and_abandons_what_it_has_st
             let mut seat = handle.attach().unwrap();
             let started = seat.spawn(forever).unwrap();
             seat.try_schedule_task().unwrap();
-            let queued = seat.spawn(|| 7).unwrap();
+            let queued = seat
+                .spawn(|| {
+                    suspend();
+                    7
+                })
+                .unwrap();
             (started, queued)
         })
         .join()

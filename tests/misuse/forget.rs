@@ -11,7 +11,7 @@ use copool::{
 
 use crate::common::within;
 use crate::live::{Live, Token};
-use crate::{assert_over, forever};
+use crate::{assert_over, assert_stopped, forever};
 
 struct Keeps(#[expect(dead_code, reason = "counted while it lives")] Token);
 impl Listener for Keeps {}
@@ -115,7 +115,7 @@ fn the_tasks_of_a_forgotten_pool_are_run_by_another_seat_and_unwound_by_a_stop_o
         // The forgotten seat still lives on this thread, so a stop drives it, and what is left unwinds.
         assert_eq!(handle.stop(Duration::from_secs(30)).state, PoolState::Stopped);
         assert_eq!(live.count(), 0);
-        assert_over(&handle);
+        assert_stopped(&handle);
     });
 }
 

@@ -121,18 +121,3 @@ fn a_stack_that_one_seat_keeps_for_later_is_no_exhaustion_for_another() {
         .unwrap();
     });
 }
-
-#[test]
-fn ever_larger_stacks_in_a_row_do_not_pile_up_on_the_seats_own_stack() {
-    within("growing stacks", || {
-        let seat = thread::Builder::new().stack_size(256 * 1024).spawn(|| {
-            let mut pool = CoroutinePool::default();
-            let tasks: Vec<_> = (1..=1_000_usize)
-                .map(|n| pool.task().stack_size(64 * 1024 + n * 4096).spawn(move || n).unwrap())
-                .collect();
-            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
-            tasks.into_iter().map(|task| task.join().unwrap()).sum::<usize>()
-        });
-        assert_eq!(seat.unwrap().join().unwrap(), 500_500);
-    });
-}

@@ -14,7 +14,7 @@ use copool::{
 
 use crate::common::within;
 use crate::live::Live;
-use crate::{assert_over, forever};
+use crate::{assert_over, assert_stopped, forever};
 
 #[test]
 fn a_stopped_pool_gives_every_closure_back_unharmed() {
@@ -35,7 +35,7 @@ fn a_stopped_pool_gives_every_closure_back_unharmed() {
     assert_eq!(pool.counters().accepted, pool.counters().ended);
     assert_eq!(pool.drain(None), Err(DriveError::Stopped));
     assert_eq!(pool.try_schedule_task().unwrap_err().kind(), ErrorKind::BrokenPipe);
-    assert_over(&pool);
+    assert_stopped(&pool);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_stopping_pool_gives_the_closure_back_to_a_running_task_and_to_another_threa
         let report = pool.stop(Duration::MAX);
         assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopped, 0, 0));
         assert_eq!(task.join().unwrap(), 15);
-        assert_over(&pool);
+        assert_stopped(&pool);
     });
 }
 
@@ -84,7 +84,7 @@ fn a_second_stop_changes_nothing() {
             assert_eq!(pool.stop(grace), first);
         }
         assert_eq!(task.join().unwrap(), 7);
-        assert_over(&pool);
+        assert_stopped(&pool);
     });
 }
 
@@ -111,7 +111,7 @@ fn a_stop_without_grace_abandons_each_task_once_however_often_it_is_called() {
         assert_eq!(pool.stop(Duration::ZERO).abandoned, 0);
         assert_eq!(pool.drain(None), Ok(DriveEnd::Stopped));
         assert_eq!(live.count(), 0, "the destructors ran in the drive that followed");
-        assert_over(&pool);
+        assert_stopped(&pool);
     });
 }
 
@@ -126,7 +126,7 @@ fn a_stop_from_a_task_waits_for_the_others_and_spares_the_task_itself() {
         let report = stops.join().unwrap();
         assert_eq!((report.state, report.abandoned), (PoolState::Stopping, 0), "the caller still ran");
         other.join().unwrap();
-        assert_over(&pool);
+        assert_stopped(&pool);
     });
 }
 
@@ -148,7 +148,7 @@ fn two_tasks_that_stop_at_once_wait_for_the_others_and_not_for_each_other() {
                 let expected = grace.is_zero() && matches!(abandoned, Err(JoinError::Abandoned) | Ok(1));
                 assert!(expected || matches!(abandoned, Ok(0)), "{grace:?}: {abandoned:?}");
             }
-            assert_over(&pool);
+            assert_stopped(&pool);
         }
     });
 }
@@ -159,25 +159,21 @@ fn stops_from_two_threads_and_from_tasks_on_two_seats_all_return() {
         for _ in 0..50 {
             let pool = CoroutinePool::builder().threads(2).build().unwrap();
             let start = Arc::new(Barrier::new(4));
-            let mut stops = Vec::new();
-            for _ in 0..2 {
+            let stop = || {
                 let (handle, start) = (pool.handle(), Arc::clone(&start));
-                let stop = move || {
+                move || {
                     start.wait();
                     handle.stop(Duration::MAX).abandoned
-                };
-                stops.push(pool.spawn(stop.clone()).unwrap());
-                let (sender, receiver) = channel();
-                thread::spawn(move || sender.send(stop()).unwrap());
-                stops.push(pool.spawn(move || syscall("receive", move || receiver.recv().unwrap())).unwrap());
-            }
+                }
+            };
             // The owner's seat is not driven: the background threads do all.
-            for stop in &stops {
-                let task = stop.task_ref();
-                thread::spawn(move || task.wait().unwrap()).join().unwrap();
+            let tasks = [pool.spawn(stop()).unwrap(), pool.spawn(stop()).unwrap()];
+            let threads = [thread::spawn(stop()), thread::spawn(stop())];
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), 0);
             }
-            for stop in stops {
-                assert_eq!(stop.join().unwrap(), 0);
+            for task in tasks {
+                assert_eq!(thread::spawn(move || task.join().unwrap()).join().unwrap(), 0);
             }
             let handle = pool.handle();
             drop(pool);

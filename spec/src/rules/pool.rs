@@ -1,6 +1,6 @@
 //! The pool's arrows to and from its workers: it creates (4), resumes (5), grants an exit (23), and takes back (25).
 
-use super::{Check, require};
+use super::{Check, remove, require};
 use crate::state::{State, TaskState, Worker};
 use crate::{Arrow, SeatId, WorkerId, WorkerState};
 
@@ -36,7 +36,7 @@ pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
         require(state == WorkerState::Ready, "the worker is not ready")?;
         require(home == Some(seat), "the worker belongs to another seat")?;
         require(!exact || it.ready.front() == Some(&worker), "another worker was ready first")?;
-        it.ready.retain(|ready| *ready != worker);
+        remove(&mut it.ready, &worker);
     }
     it.on = Some(worker);
     if !s.leaving(Some(seat)) {

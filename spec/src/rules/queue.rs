@@ -4,7 +4,7 @@
 //! than 0 goes to the lane of the whole pool. A task that is cancelled leaves its queue at once: the entry that a real
 //! queue keeps is a tombstone, and nobody sees it.
 
-use super::{Check, require};
+use super::{Check, remove, require};
 use crate::state::{State, Task, TaskState};
 use crate::{PoolState, SeatId, TaskId};
 
@@ -38,7 +38,7 @@ pub fn task_stolen(s: &mut State, seat: SeatId, from: SeatId, task: TaskId) -> C
     require(seat != from && s.seats.contains_key(&seat), "a seat steals from another one")?;
     let deque = &mut s.seat(from)?.deque;
     require(deque.contains(&task), "the task is not in that seat's deque")?;
-    deque.retain(|other| *other != task);
+    remove(deque, &task);
     s.seat(seat)?.deque.push_back(task);
     Ok(())
 }
@@ -51,12 +51,13 @@ pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
     let urgent = one(s.lane.front().filter(|head| s.tasks[*head].priority < 0));
     let own = one(if s.params.lifo { it.deque.back() } else { it.deque.front() });
     let (injector, lane) = (one(s.injector.front()), one(s.lane.front()));
-    let (bottom, oldest) = (one(it.deque.front()), one(s.lane.iter().min()));
+    let every = |period: u32| period != 0 && it.polls.is_multiple_of(period);
+    let ageing = every(s.params.age_every);
+    let (bottom, oldest) = (one(it.deque.front()), one(if ageing { s.lane.iter().min() } else { None }));
     let others = s.seats.iter().filter(|(id, _)| **id != seat);
     let others = others.filter_map(|(_, other)| other.deque.front().copied()).collect();
-    let every = |period: u32| period != 0 && it.polls.is_multiple_of(period);
     let order = match () {
-        () if every(s.params.age_every) => match it.polls / s.params.age_every % 4 {
+        () if ageing => match it.polls / s.params.age_every % 4 {
             1 => [oldest, injector, bottom, others, lane],
             2 => [injector, bottom, others, oldest, lane],
             3 => [bottom, others, oldest, injector, lane],
@@ -78,7 +79,7 @@ pub(super) fn in_reach(s: &mut State, seat: SeatId, task: TaskId) -> Result<bool
 pub(super) fn take(s: &mut State, task: TaskId) {
     let deques = s.seats.values_mut().map(|seat| &mut seat.deque);
     for queue in deques.chain([&mut s.injector, &mut s.lane]) {
-        queue.retain(|other| *other != task);
+        remove(queue, &task);
     }
 }
 

@@ -30,18 +30,18 @@ pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId)
     Ok(())
 }
 
-/// Arrow 8, T→W: the task is preempted, enters a system call, or suspends itself. Exact: a task that was cancelled is
-/// thrown at instead.
+/// Arrow 8, T→W: the task is preempted, enters a system call, or suspends itself. Exact: a task that was cancelled waits for
+/// nothing; if it only lets others go first, it is thrown at when it comes back.
 pub fn task_interrupted(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, why: Interruption) -> Check {
     let exact = s.params.exact;
     leave(s, seat, worker, task, Arrow::TaskInterrupted)?;
     let it = s.task(task)?;
-    require(!(exact && it.cancelled), "a cancelled task suspends instead of unwinding")?;
     it.state = match why {
         Interruption::Suspend | Interruption::Preempt => TaskState::Ready,
         _ => TaskState::Waiting(why),
     };
-    Ok(())
+    let waits = it.state == TaskState::Waiting(why);
+    require(!(exact && it.cancelled && waits), "a cancelled task waits instead of unwinding")
 }
 
 /// Arrow 12, T→W: the task exited normally.

@@ -16,7 +16,7 @@ pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check
 
 /// A timer ends its task's wait. Its seat looks at it between two turns.
 pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
-    s.between_turns(seat)?;
+    s.looks(seat)?;
     let it = s.task(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
     require(it.timer.is_some(), "the task has no timer")?;

@@ -1,0 +1,132 @@
+//! Who is woken when, and when a closed pool has stopped.
+//!
+//! Whoever brings something (a task, a released count, an outcome) makes it visible, executes the light fence, and then
+//! looks whether anybody sleeps or watches; whoever is about to sleep announces it, executes the heavy fence, and looks
+//! again. A wake-up for a task goes to one sleeper: if that one cannot take the task (its drive ends), it passes the
+//! wake-up on ([`Shared::pass_on`]).
+
+use copool_spec::Tell;
+
+use super::Shared;
+use crate::sync::{Ordering, heavy_fence, light_fence};
+use crate::task::{self, Waiter};
+
+impl Shared {
+    /// Whether any shared source holds a task; seats' own deques come on top.
+    pub(crate) fn shared_work(&self) -> bool {
+        !self.injector.is_empty() || !self.lane.is_empty()
+    }
+
+    /// Whether any source of any seat holds something.
+    pub(crate) fn any_work(&self) -> bool {
+        self.shared_work() || self.registry.lock().posts.iter().any(|post| !post.stealer.is_empty())
+    }
+
+    /// After a push: wakes a sleeper, if there is one.
+    #[cold]
+    pub(crate) fn wake_one(&self) {
+        let posts = self.posts();
+        if posts.is_empty() {
+            return;
+        }
+        // Ordering: Relaxed; it only spreads the wake-ups.
+        let from = self.next_wake.fetch_add(1, Ordering::Relaxed);
+        for n in 0..posts.len() {
+            let post = &posts[from.wrapping_add(n) % posts.len()];
+            if !post.is_leaving() && post.wake() {
+                return;
+            }
+        }
+    }
+
+    /// Has every sleeping seat look again.
+    pub(crate) fn wake_all(&self) {
+        light_fence();
+        for post in self.posts() {
+            post.wake();
+        }
+    }
+
+    /// A worker's count was released, or a drive ends: what still waits may be for a sleeper now.
+    pub(crate) fn pass_on(&self) {
+        light_fence();
+        let signals = self.signals.read();
+        if signals.is_closed() {
+            self.settle();
+        }
+        if signals.has_sleepers() && self.any_work() {
+            self.wake_one();
+        }
+    }
+
+    /// After an outcome was published and counted, or a task has entered `stop`: whoever waits for quiet looks.
+    #[inline]
+    pub(crate) fn completed(&self) {
+        light_fence();
+        let signals = self.signals.read();
+        if signals.is_closed() || signals.has_watchers() {
+            self.completed_watched();
+        }
+    }
+
+    #[cold]
+    fn completed_watched(&self) {
+        // Ordering: Acquire; whoever enters `stop` counts itself before it looks.
+        if self.outstanding() > self.in_stop.load(Ordering::Acquire) {
+            return;
+        }
+        self.wake_watchers();
+        self.wake_all();
+        if self.signals.read().is_closed() {
+            self.settle();
+        }
+    }
+
+    /// Whether only tasks in `stop` are without an outcome.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let outstanding = self.outstanding();
+        // Ordering: Acquire, as in `completed_watched`.
+        outstanding <= self.in_stop.load(Ordering::Acquire)
+    }
+
+    /// Registers somebody who waits for quiet, for one wake-up. The caller looks after this.
+    pub(crate) fn watch(&self, waiter: Waiter) {
+        self.watchers.lock().push(waiter);
+        self.signals.add_watcher();
+        heavy_fence();
+    }
+
+    /// Takes back what `watch` did, woken or not.
+    pub(crate) fn unwatch(&self, is_mine: impl Fn(&Waiter) -> bool) {
+        let mut mine = Vec::new();
+        {
+            let mut watchers = self.watchers.lock();
+            while let Some(at) = watchers.iter().position(&is_mine) {
+                mine.push(watchers.swap_remove(at));
+            }
+        }
+        self.signals.remove_watcher();
+    }
+
+    fn wake_watchers(&self) {
+        let watchers = std::mem::take(&mut *self.watchers.lock());
+        task::wake_all(watchers);
+    }
+
+    /// In a closed pool without unfinished tasks: lets the idle workers go, and moves to Stopped after the last.
+    pub(crate) fn settle(&self) {
+        if self.outstanding() > 0 {
+            return;
+        }
+        while let Some(idle) = self.take_idle() {
+            self.retire(idle);
+        }
+        if self.limits.load().running == 0 && self.signals.stopped() {
+            self.pool_stopped(self.id);
+            self.stacks.trim();
+            self.helpers.close();
+            self.wake_watchers();
+            self.wake_all();
+        }
+    }
+}

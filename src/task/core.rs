@@ -1,0 +1,222 @@
+//! What every task has, whatever its types: its words, its name, its home, and who waits for it; and how it is woken.
+
+use copool_spec::{TaskId, Tell};
+
+use super::wait::{Ended, Generation, WaitWord};
+use super::word::Word;
+use super::{Task, discard};
+use crate::here;
+use crate::pool::{Count, Parker, Post, Shared};
+use crate::sync::{Arc, AtomicU32, CachePadded, Mutex, Ordering, UnsafeCell, catch};
+
+/// What a task has to wait on its outcome.
+pub(crate) enum Waiter {
+    /// A task, in the wait of this generation.
+    Task(Task, Generation),
+    /// A plain thread.
+    Thread(Arc<Parker>),
+    /// A seat that drives until this task has ended.
+    Seat(Arc<Post>),
+    /// A future's waker.
+    Future(std::task::Waker),
+}
+
+/// A reference to the pool for the tasks of one submitting thread: they count their references here, on a cache line
+/// that other threads do not write.
+pub(crate) struct Home {
+    shared: CachePadded<Arc<Shared>>,
+}
+
+impl Home {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { shared: CachePadded::new(Arc::clone(shared)) })
+    }
+}
+
+/// What few tasks have.
+pub(crate) struct Label {
+    pub(crate) name: Option<String>,
+    /// The least stack it needs, in bytes; 0 for the pool's.
+    pub(crate) stack: usize,
+}
+
+/// The part of the cell that does not depend on the task's types.
+pub(crate) struct Core {
+    pub(crate) word: Word,
+    /// Under which key the seat of a suspended task keeps its coroutine. Only that seat's thread uses it.
+    slot: AtomicU32,
+    pub(crate) wait: WaitWord,
+    pub(crate) id: TaskId,
+    label: Option<Box<Label>>,
+    home: Arc<Home>,
+    /// The seat that runs the task, once it has suspended for the first time.
+    runner: UnsafeCell<Option<Arc<Post>>>,
+    /// None of them for most tasks, so the list is behind a pointer.
+    waiters: Mutex<Option<Box<Waiters>>>,
+}
+
+// SAFETY: all fields but `runner` are Sync by themselves. `runner` is written once, by the running task before its first
+// wait, and read by the one that ended a wait of it, which the wait word orders after (see `set_runner`, `runner`).
+unsafe impl Sync for Core {}
+
+impl Core {
+    pub(crate) fn new(id: TaskId, home: Arc<Home>, label: Option<Box<Label>>) -> Self {
+        Self {
+            word: Word::new(),
+            slot: AtomicU32::new(0),
+            wait: WaitWord::new(),
+            id,
+            label,
+            home,
+            runner: UnsafeCell::new(None),
+            waiters: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.label.as_ref()?.name.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn least_stack(&self) -> usize {
+        self.label.as_ref().map_or(0, |label| label.stack)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.home.shared
+    }
+
+    pub(crate) fn set_slot(&self, slot: usize) {
+        let slot = u32::try_from(slot).expect("a seat holds fewer than 2^21 workers");
+        // Ordering: Relaxed; only the seat's own thread reads and writes it.
+        self.slot.store(slot, Ordering::Relaxed);
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        // Ordering: Relaxed, see `set_slot`.
+        self.slot.load(Ordering::Relaxed) as usize
+    }
+
+    /// A wait of this task is over; if it was a join, the task does not stand in the way any more.
+    pub(crate) fn count_ended(&self, ended: &Ended) {
+        if ended.join {
+            self.shared().outside.add_shared(Count::JoinOver);
+        }
+    }
+
+    /// Says who runs the task.
+    ///
+    /// # Safety
+    /// Only the running task itself may call this, once, before its first wait begins.
+    pub(crate) unsafe fn set_runner(&self, post: &Arc<Post>) {
+        self.runner.with_mut(|runner| {
+            // SAFETY: by the contract nobody else can have ended a wait yet, so nobody reads.
+            unsafe { *runner = Some(Arc::clone(post)) };
+        });
+    }
+
+    /// Whose coroutine the task is.
+    ///
+    /// # Safety
+    /// The caller has ended a wait of this task, by the wait word.
+    unsafe fn runner(&self) -> Arc<Post> {
+        self.runner.with(|runner| {
+            // SAFETY: it was written before the wait began, and whoever ended the wait acquired that from the wait word.
+            let runner = unsafe { &*runner };
+            Arc::clone(runner.as_ref().expect("a task that waits has a seat"))
+        })
+    }
+
+    /// Wakes everybody who waits for the outcome, which is published.
+    #[cold]
+    pub(crate) fn wake_waiters(&self) {
+        wake_all(self.take_waiters());
+    }
+
+    pub(crate) fn take_waiters(&self) -> Vec<Waiter> {
+        self.waiters.lock().take().map(|waiters| waiters.0).unwrap_or_default()
+    }
+
+    /// Puts somebody on the list of those to wake; `false` if the task has ended.
+    pub(crate) fn add_waiter(&self, waiter: Waiter) -> bool {
+        let mut waiters = self.waiters.lock();
+        // The bit is set under the lock, so whoever ends the task and sees it finds the waiter in the list.
+        let waits = self.word.watch();
+        if waits {
+            waiters.get_or_insert_default().0.push(waiter);
+        }
+        waits
+    }
+
+    /// Takes waiters off the list that wait no more.
+    pub(crate) fn remove_waiters(&self, is_mine: impl Fn(&Waiter) -> bool) {
+        let mut mine = Vec::new();
+        if let Some(waiters) = &mut *self.waiters.lock() {
+            while let Some(at) = waiters.0.iter().position(&is_mine) {
+                mine.push(waiters.0.swap_remove(at));
+            }
+        }
+        // Dropped after the lock: a waiter may be the last reference to a task, or a user's waker.
+        drop(mine);
+    }
+}
+
+#[derive(Default)]
+struct Waiters(Vec<Waiter>);
+
+/// Wakes everybody in a list that was taken from under its lock.
+pub(crate) fn wake_all(waiters: Vec<Waiter>) {
+    for waiter in waiters {
+        match waiter {
+            Waiter::Task(task, generation) => wake(&task, generation),
+            Waiter::Thread(parker) => parker.unpark(),
+            Waiter::Seat(post) => post.ring(),
+            // A waker is the user's code: it may panic.
+            Waiter::Future(waker) => {
+                if let Err(payload) = catch(|| waker.wake()) {
+                    discard(payload);
+                }
+            }
+        }
+    }
+}
+
+/// Ends the wait of this generation, if it is still on.
+pub(crate) fn wake(task: &Task, generation: Generation) {
+    if let Some(ended) = task.core().wait.wake(generation) {
+        deliver(task, ended);
+    }
+}
+
+/// Ends the task's park, or leaves it a token.
+pub(crate) fn unpark(task: &Task) {
+    if let Some(ended) = task.core().wait.unpark() {
+        deliver(task, ended);
+    }
+}
+
+/// Makes the task unwind at its present or next wait.
+pub(crate) fn interrupt(task: &Task) {
+    if let Some(ended) = task.core().wait.interrupt() {
+        deliver(task, ended);
+    }
+}
+
+/// Tells the seat of a task that its wait is over.
+fn deliver(task: &Task, ended: Ended) {
+    let core = task.core();
+    core.count_ended(&ended);
+    core.shared().task_woken(core.id);
+    // SAFETY: whoever has `ended` has ended a wait of the task.
+    let post = unsafe { core.runner() };
+    let own = here::innermost(|seat| match seat {
+        Some(seat) if Arc::ptr_eq(&seat.post, &post) => {
+            seat.note_woken(Arc::clone(task));
+            true
+        }
+        _ => false,
+    });
+    if !own {
+        post.send(Arc::clone(task));
+    }
+}

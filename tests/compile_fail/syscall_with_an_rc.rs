@@ -1,0 +1,6 @@
+use std::rc::Rc;
+
+fn main() {
+    let count = Rc::new(1);
+    copool::syscall("count", || *count); //~ E0277
+}

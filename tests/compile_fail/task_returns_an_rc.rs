@@ -1,0 +1,6 @@
+use std::rc::Rc;
+
+fn main() {
+    let pool = copool::CoroutinePool::default();
+    let _ = pool.spawn(|| Rc::new(1)); //~ E0277
+}

@@ -1,0 +1,224 @@
+//! A thread that ends with suspended tasks: the process aborts with a message before anything that they may refer to is
+//! gone. Without suspended tasks nothing happens.
+
+use std::cell::RefCell;
+use std::mem::forget;
+use std::panic::catch_unwind;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use copool::{CoroutinePool, park, suspend, syscall};
+
+use crate::{End, alone, alone_on_main, name};
+
+const MESSAGE: &str = "copool: a thread ends while";
+
+#[track_caller]
+fn assert_aborted(end: &End, coroutines: usize) {
+    assert_eq!(end.signal, Some(libc::SIGABRT), "code {:?}, {}", end.code, end.said);
+    let wanted = format!("{MESSAGE} {coroutines} coroutines of pool");
+    assert!(end.said.contains(&wanted), "{}", end.said);
+}
+
+#[track_caller]
+fn assert_quiet(end: &End) {
+    end.succeeded();
+    assert!(!end.said.contains("copool:"), "{}", end.said);
+}
+
+fn forever() {
+    loop {
+        park();
+    }
+}
+
+#[test]
+fn a_thread_that_ends_with_waiting_tasks_of_a_forgotten_pool_aborts_with_a_message() {
+    let end = alone(name!(a_thread_that_ends_with_waiting_tasks_of_a_forgotten_pool_aborts_with_a_message), || {
+        let mut pool = CoroutinePool::builder().name("forgotten").build().unwrap();
+        for _ in 0..3 {
+            pool.spawn(forever).unwrap();
+        }
+        pool.try_schedule_task().unwrap();
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 3);
+    assert!(end.said.contains("(forgotten)"), "the message names the pool: {}", end.said);
+}
+
+#[test]
+fn a_thread_that_ends_with_tasks_of_a_forgotten_attached_seat_aborts_with_a_message() {
+    let end = alone(name!(a_thread_that_ends_with_tasks_of_a_forgotten_attached_seat_aborts_with_a_message), || {
+        let pool = CoroutinePool::default();
+        let handle = pool.handle();
+        let ended = thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            seat.spawn(forever).unwrap();
+            seat.try_schedule_task().unwrap();
+            forget(seat);
+        });
+        ended.join().unwrap();
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 1);
+}
+
+#[test]
+fn a_thread_that_ends_with_tasks_that_are_ready_to_go_on_aborts_with_a_message() {
+    let end = alone(name!(a_thread_that_ends_with_tasks_that_are_ready_to_go_on_aborts_with_a_message), || {
+        let mut pool = CoroutinePool::default();
+        pool.spawn(|| {
+            loop {
+                suspend()
+            }
+        })
+        .map(|task: copool::JoinHandle<()>| drop(task))
+        .unwrap();
+        let tick = pool.spawn(|| ()).unwrap();
+        pool.wait(&tick).unwrap();
+        assert_eq!(pool.counters().started, 2);
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 1);
+}
+
+#[test]
+fn a_thread_that_ends_with_a_syscall_in_flight_aborts_with_a_message() {
+    let end = alone(name!(a_thread_that_ends_with_a_syscall_in_flight_aborts_with_a_message), || {
+        let mut pool = CoroutinePool::default();
+        let (started, running) = channel();
+        pool.spawn(move || {
+            syscall("in flight", move || {
+                started.send(()).unwrap();
+                thread::park_timeout(std::time::Duration::from_secs(30));
+            });
+        })
+        .unwrap();
+        pool.try_schedule_task().unwrap();
+        running.recv().unwrap();
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 1);
+}
+
+/// Says so when it is destroyed.
+struct Loud;
+impl Drop for Loud {
+    fn drop(&mut self) {
+        eprintln!("destroyed");
+    }
+}
+
+thread_local! {
+    static LOUD: Loud = const { Loud };
+    static POOL: RefCell<Option<CoroutinePool>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn no_thread_local_that_a_suspended_task_refers_to_is_destroyed_before_the_abort() {
+    let end = alone(name!(no_thread_local_that_a_suspended_task_refers_to_is_destroyed_before_the_abort), || {
+        let mut pool = CoroutinePool::default();
+        // First used inside the task, so after the first drive has begun. Safe code could have lent it to a scoped
+        // thread, which would still read it.
+        pool.spawn(|| LOUD.with(|_| forever())).unwrap();
+        pool.try_schedule_task().unwrap();
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 1);
+    assert!(!end.said.contains("destroyed"), "{}", end.said);
+}
+
+#[test]
+fn no_thread_local_that_a_task_that_was_given_up_refers_to_is_destroyed() {
+    let end = alone(name!(no_thread_local_that_a_task_that_was_given_up_refers_to_is_destroyed), || {
+        let mut pool = CoroutinePool::default();
+        let task = pool
+            .spawn(|| {
+                LOUD.with(|_| {
+                    loop {
+                        let _ = catch_unwind(forever);
+                    }
+                });
+            })
+            .unwrap();
+        pool.try_schedule_task().unwrap();
+        task.cancel();
+        pool.drain(None).unwrap();
+        assert_eq!(pool.counters().stacks_leaked, 1);
+        drop(pool);
+    });
+    let Some(end) = end else { return };
+    // How the process ends is the pool's choice. But what is on the leaked stack may have lent the value to other threads.
+    assert!(!end.said.contains("destroyed"), "{:?} {}", end.signal, end.said);
+}
+
+#[test]
+fn a_thread_that_ends_with_a_forgotten_pool_without_suspended_tasks_ends_quietly() {
+    let end = alone(name!(a_thread_that_ends_with_a_forgotten_pool_without_suspended_tasks_ends_quietly), || {
+        let mut pool = CoroutinePool::builder().min_size(2).build().unwrap();
+        pool.spawn(suspend).unwrap();
+        pool.drain(None).unwrap();
+        pool.spawn(|| ()).unwrap();
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_quiet(&end);
+}
+
+#[test]
+fn a_pool_dropped_before_its_thread_ends_ends_quietly_with_tasks_in_every_state() {
+    let end = alone(name!(a_pool_dropped_before_its_thread_ends_ends_quietly_with_tasks_in_every_state), || {
+        let mut pool = CoroutinePool::default();
+        pool.spawn(forever).unwrap();
+        pool.spawn(|| LOUD.with(|_| forever())).unwrap();
+        let tick = pool.spawn(suspend).unwrap();
+        pool.wait(&tick).unwrap();
+        drop(pool);
+    });
+    let Some(end) = end else { return };
+    assert_quiet(&end);
+}
+
+#[test]
+fn a_pool_in_a_thread_local_without_suspended_tasks_is_dropped_with_its_thread() {
+    let end = alone(name!(a_pool_in_a_thread_local_without_suspended_tasks_is_dropped_with_its_thread), || {
+        let mut pool = CoroutinePool::builder().threads(1).build().unwrap();
+        pool.spawn(|| syscall("short", || ())).unwrap();
+        pool.drain(None).unwrap();
+        pool.spawn(forever).unwrap();
+        POOL.with(|slot| *slot.borrow_mut() = Some(pool));
+    });
+    let Some(end) = end else { return };
+    assert_quiet(&end);
+}
+
+#[test]
+fn a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code() {
+    let test = name!(a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code);
+    let end = alone_on_main(test, &[], || {
+        let mut pool = CoroutinePool::default();
+        pool.spawn(forever).unwrap();
+        pool.try_schedule_task().unwrap();
+        std::process::exit(42);
+    });
+    let Some(end) = end else { return };
+    assert_eq!((end.code, end.signal), (Some(42), None), "{}", end.said);
+}
+
+#[test]
+fn a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code() {
+    let test = name!(a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code);
+    let end = alone_on_main(test, &[], || {
+        let mut pool = CoroutinePool::default();
+        pool.spawn(forever).unwrap();
+        let exit: fn() = || std::process::exit(42);
+        pool.spawn(exit).unwrap();
+        let _ = pool.drain(None);
+    });
+    let Some(end) = end else { return };
+    assert_eq!((end.code, end.signal), (Some(42), None), "{}", end.said);
+}
