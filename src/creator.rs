@@ -15,6 +15,7 @@ use corosensei::CoroutineResult;
 
 pub(crate) use limits::{Limits, MOST, Refused};
 
+use crate::here;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack::Stack;
@@ -357,6 +358,7 @@ impl Seat {
             self.post.roster.leave_new(|| true);
         }
         std::mem::forget(worker.coroutine);
+        here::count_leak();
         // Ordering: Relaxed; a figure to read.
         shared.stacks_leaked.fetch_add(1, Ordering::Relaxed);
         shared.limits.release();

@@ -1,6 +1,6 @@
 //! Where the calling code is: inside a task, on a plain thread, or in a listener.
 //!
-//! Four thread-locals say so. `SEAT` is the innermost seat that is being driven on this thread, `SEATS` the list of all
+//! Four thread-locals say so (`LEAKS` only counts). `SEAT` is the innermost seat that is being driven on this thread, `SEATS` the list of all
 //! seats that live here, `QUIET` whether a listener runs, and `IDENTITY` the task for which a helper thread runs a
 //! system call. Each is changed by a guard that puts the former value back, on panics and cancels too. Started
 //! coroutines never change threads, so a thread-local read before a suspension is still right after it.
@@ -16,13 +16,14 @@ use std::rc::Rc;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack;
-use crate::sync::local;
+use crate::sync::{is_main_thread, local};
 use crate::task::{Frame, Task};
 
 local! { static SEAT: Cell<*const Seat> = Cell::new(ptr::null()) }
 local! { static SEATS: Cell<*const Seat> = Cell::new(ptr::null()) }
 local! { static QUIET: Cell<bool> = Cell::new(false) }
 local! { static IDENTITY: Cell<*const Task> = Cell::new(ptr::null()) }
+local! { static LEAKS: Cell<usize> = Cell::new(0) }
 local! { static SENTINEL: Sentinel = Sentinel }
 
 /// Where the caller is.
@@ -203,10 +204,20 @@ pub(crate) fn with_identity<R>(task: &Task, f: impl FnOnce() -> R) -> R {
 ///
 /// Called from a signal handler: it reads thread-locals without destructors, takes no lock and allocates nothing.
 pub(crate) fn describe_fault(fault: usize, write: &mut dyn FnMut(&[u8])) -> bool {
-    let seat = SEAT.try_with(Cell::get).unwrap_or(ptr::null());
-    // SAFETY: as in `here`. The handler runs on this thread, so the seat does not change under it.
-    let Some(seat) = (unsafe { seat.as_ref() }) else { return false };
-    // SAFETY: as in `here`; null between tasks.
+    // The list, not `SEAT`, which a listener or a call in place hides.
+    let mut next = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `own_seat`. The handler runs on this thread, so the list does not change under it.
+    while let Some(seat) = unsafe { next.as_ref() } {
+        if describe_fault_on(seat, fault, write) {
+            return true;
+        }
+        next = seat.next.get();
+    }
+    false
+}
+
+fn describe_fault_on(seat: &Seat, fault: usize, write: &mut dyn FnMut(&[u8])) -> bool {
+    // SAFETY: as in `running`; null between tasks.
     let Some(frame) = (unsafe { seat.frame.get().as_ref() }) else { return false };
     // The frame is near the base of the stack. From there down all is mapped, up to the guard.
     let distance = ptr::from_ref(frame).addr().wrapping_sub(fault);
@@ -259,23 +270,51 @@ pub(crate) fn current() -> Option<Task> {
     })
 }
 
+/// A coroutine of this thread was given up with its stack.
+pub(crate) fn count_leak() {
+    let _ = LEAKS.try_with(|leaks| leaks.set(leaks.get() + 1));
+}
+
+/// How many coroutines of this thread were given up with their stacks.
+pub(crate) fn leaks() -> usize {
+    LEAKS.try_with(Cell::get).unwrap_or(0)
+}
+
+/// Aborts if its thread ends while there are stacks that may refer to the thread's values.
+///
+/// Not at the end of the process: there `exit` runs the main thread's destructors, whoever still refers to what they
+/// destroy, with a pool as without one. A thread that is driving a seat has not come to its end but to an `exit`, too.
+///
+/// Destructors run in the reverse order of first use, so this one comes after those of thread-locals that were first
+/// used in a task: they are gone by then, but nothing of this thread runs any more that could look.
 struct Sentinel;
 
 impl Drop for Sentinel {
     fn drop(&mut self) {
-        let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
-        // SAFETY: as in `own_seat`. A seat that is still on the list was forgotten, so it is alive for ever.
-        while let Some(own) = unsafe { seat.as_ref() } {
-            let left = own.suspended.borrow().len();
-            if left > 0 {
-                eprintln!(
-                    "copool: a thread ends while {left} coroutines of pool {} are suspended on it; they may refer to its \
-                     thread-locals. Drop the pool (or the attached seat) before its thread ends.",
-                    own.post.shared.describe(),
-                );
-                std::process::abort();
-            }
-            seat = own.next.get();
+        check_thread_end();
+    }
+}
+
+fn check_thread_end() {
+    let (mut left, mut pool) = (leaks(), None);
+    let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `own_seat`. A seat that is still on the list was forgotten, or its owner lives as long as the thread.
+    while let Some(own) = unsafe { seat.as_ref() } {
+        if own.driving.get() {
+            return;
         }
+        if own.workers() > 0 {
+            left += own.workers();
+            pool = Some(own.shared().describe());
+        }
+        seat = own.next.get();
+    }
+    if left > 0 && !is_main_thread() {
+        eprintln!(
+            "copool: a thread ends while {left} coroutines of pool {} are suspended on it; they may refer to its \
+             thread-locals. Drop the pool (or the attached seat) before its thread ends.",
+            pool.as_deref().unwrap_or("(gone)"),
+        );
+        std::process::abort();
     }
 }

@@ -21,6 +21,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use builder::Background;
 pub use builder::{Builder, MAX_SIZE_LIMIT};
 pub use counters::Counters;
 pub use handle::PoolHandle;
@@ -35,7 +36,6 @@ use crate::error::DriveError;
 use crate::here;
 use crate::schedule::{Goal, Seat};
 use crate::sync::Arc;
-use crate::sync::thread::Thread;
 use crate::task::TaskRef;
 
 /// A seat of a pool: the place from which one thread drives it.
@@ -52,7 +52,7 @@ pub struct CoroutinePool {
     handle: PoolHandle,
     seat: Rc<Seat>,
     /// The background threads, if this seat owns the pool.
-    owned: Option<Vec<Thread>>,
+    owned: Option<Vec<Background>>,
     not_send: PhantomData<*const ()>,
 }
 
@@ -66,13 +66,13 @@ impl CoroutinePool {
         Self::seated(handle, Some(Vec::new()))
     }
 
-    fn seated(handle: PoolHandle, owned: Option<Vec<Thread>>) -> Self {
+    fn seated(handle: PoolHandle, owned: Option<Vec<Background>>) -> Self {
         let seat = Rc::new(Seat::new(&handle.shared));
         here::enlist(&seat);
         Self { handle, seat, owned, not_send: PhantomData }
     }
 
-    fn adopt(&mut self, thread: Thread) {
+    fn adopt(&mut self, thread: Background) {
         self.handle.shared.add_thread();
         self.owned.get_or_insert_default().push(thread);
     }
@@ -202,7 +202,7 @@ impl Drop for CoroutinePool {
 
 /// What is to be done for a dropped [`CoroutinePool`] once its seat is not driven any more.
 pub(crate) struct Orphan {
-    owned: Option<Vec<Thread>>,
+    owned: Option<Vec<Background>>,
     shared: Arc<Shared>,
 }
 
@@ -211,9 +211,7 @@ impl Orphan {
         seat.leave();
         let Some(threads) = self.owned else { return };
         for thread in threads {
-            if !thread.is_current() {
-                thread.join();
-            }
+            thread.join();
             self.shared.remove_thread();
         }
         self.shared.helpers.join();

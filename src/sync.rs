@@ -40,6 +40,15 @@ pub(crate) use facade::{
     heavy_fence, light_fence, local, now, panicking, prepare_fences, thread, throw,
 };
 
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+pub(crate) use facade::is_main_thread;
+
+/// The end of an execution is not the end of a process.
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+pub(crate) fn is_main_thread() -> bool {
+    false
+}
+
 /// A number that no other call in this process has had. It only tells pools apart for people; nothing depends on it.
 pub(crate) fn serial() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

@@ -318,7 +318,7 @@ faults! {
     a_panic_is_not_replaced: hides("a panic's worker is replaced", "panic and replacement") = |state, event| {
         without::<{ Arrow::WorkerRecreated as usize }>(state, event)
     };
-    a_suspension_adds_nobody: hides("a suspension's worker is joined by another", "stop during work") = |state, event| {
+    a_suspension_adds_nobody: hides("a suspension's worker is joined by another", "system calls and timers") = |state, event| {
         without::<{ Arrow::WorkerAdded as usize }>(state, event)
     };
     workers_live_for_ever: hides("a surplus worker exits", "min_size and keep-alive") = |state, event| {

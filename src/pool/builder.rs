@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copool_spec::{PoolId, Tell};
 
-use super::{CoroutinePool, Fixed, PoolHandle, Shared};
+use super::{CoroutinePool, Fixed, Parker, PoolHandle, Shared};
 use crate::clock::Clock;
 use crate::creator::{Limits, MOST};
 use crate::error::BuildError;
@@ -13,7 +13,7 @@ use crate::listener::Listener;
 use crate::queue::LocalOrder;
 use crate::schedule::Goal;
 use crate::stack::{self, Stacks};
-use crate::sync::{Arc, prepare_fences, serial, thread};
+use crate::sync::{Arc, AtomicBool, Ordering, prepare_fences, serial, thread};
 use crate::syscall::Helpers;
 
 /// The default of `max_size`.
@@ -175,13 +175,50 @@ impl Builder {
 }
 
 /// Starts a background schedule thread.
-fn start(handle: PoolHandle, name: String) -> std::io::Result<thread::Thread> {
-    thread::spawn(name, move || {
-        // A pool that was stopped before its thread came up needs no seat any more.
-        let Ok(seat) = handle.attach() else { return };
-        // It ends when the pool is stopped; there is nobody here to tell of anything else.
-        let _ = seat.seat().drive(Goal::Stopped { patient: true }, None);
-    })
+fn start(handle: PoolHandle, name: String) -> std::io::Result<Background> {
+    let done = Arc::new(Parker::new());
+    let stays = Arc::new(AtomicBool::new(false));
+    let (says, flag) = (Arc::clone(&done), Arc::clone(&stays));
+    let thread = thread::spawn(name, move || {
+        serve(handle);
+        let leaks = here::leaks() > 0;
+        // Ordering: Release publishes the flag with the token that follows; the token's lock would do.
+        flag.swap(leaks, Ordering::Release);
+        says.unpark();
+        while leaks {
+            // What is on a leaked stack may refer to this thread's own values, so the thread stays for ever.
+            Parker::new().park(None);
+        }
+    })?;
+    Ok(Background { thread, done, stays })
+}
+
+fn serve(handle: PoolHandle) {
+    // A pool that was stopped before its thread came up needs no seat any more.
+    let Ok(seat) = handle.attach() else { return };
+    // It ends when the pool is stopped; there is nobody here to tell of anything else.
+    let _ = seat.seat().drive(Goal::Stopped { patient: true }, None);
+}
+
+/// A background schedule thread.
+pub(super) struct Background {
+    thread: thread::Thread,
+    done: Arc<Parker>,
+    stays: Arc<AtomicBool>,
+}
+
+impl Background {
+    /// Waits until the thread has left its seat.
+    pub(super) fn join(self) {
+        if self.thread.is_current() {
+            return;
+        }
+        self.done.park(None);
+        // Ordering: Acquire pairs with the Release before the token.
+        if !self.stays.load(Ordering::Acquire) {
+            self.thread.join();
+        }
+    }
 }
 
 impl std::fmt::Debug for Builder {

@@ -130,6 +130,19 @@ macro_rules! local {
 }
 pub(crate) use local;
 
+/// Whether this is the thread whose end is the end of the process.
+pub(crate) fn is_main_thread() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: both take nothing and touch no memory of ours.
+        unsafe { libc::getpid() == libc::gettid() }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        false
+    }
+}
+
 /// The work-stealing queues.
 pub(crate) mod deque {
     pub(crate) use crossbeam_deque::{Injector, Steal, Stealer, Worker as Deque};
