@@ -8,7 +8,7 @@
 mod idle;
 mod limits;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use copool_spec::{Tell, WorkerId, WorkerState};
 use corosensei::CoroutineResult;
@@ -99,6 +99,7 @@ impl Seat {
 
     fn refused_stack(&self) {
         self.exhausted.set(true);
+        self.stack_exhausted(self.post.id);
         // Ordering: Relaxed; a figure to read.
         self.shared().stacks_refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -233,85 +234,6 @@ impl Seat {
         self.requeue_held();
     }
 
-    /// A worker without a task: it leaves if its time is over and it is surplus, and idles otherwise.
-    fn idle(&self, id: WorkerId, stack: Stack, keep_alive: Duration) {
-        let shared = self.shared();
-        let leaves = if shared.signals.read().is_lowered() && shared.limits.release_above_max() {
-            self.say_left(id, WorkerState::Running);
-            true
-        } else {
-            let over = keep_alive.is_zero() && (self.is_retiring() || !self.queue.is_near(shared));
-            over && self.leave_surplus(id, WorkerState::Running)
-        };
-        if leaves {
-            self.give_stack(stack);
-            shared.released();
-            return;
-        }
-        shared.worker_returned(self.post.id, id);
-        shared.state_changed(id, WorkerState::Running, WorkerState::Idle);
-        let since = if keep_alive.is_zero() { shared.start } else { shared.clock.now() };
-        shared.put_idle(Idle { id, stack, since, by: (self.post.id.0, self.drives.get()) });
-        shared.released();
-    }
-
-    /// Arrows 21 to 24: whether the worker's count was surplus, and is released now.
-    fn leave_surplus(&self, id: WorkerId, state: WorkerState) -> bool {
-        let surplus = self.shared().limits.release_surplus();
-        if surplus {
-            self.say_left(id, state);
-        } else {
-            self.time_over(self.post.id, id);
-            self.surplus_asked(self.post.id, id);
-        }
-        surplus
-    }
-
-    fn say_left(&self, id: WorkerId, state: WorkerState) {
-        let place = self.post.id;
-        self.time_over(place, id);
-        self.surplus_asked(place, id);
-        self.surplus_granted(place, id);
-        self.worker_exited(place, id);
-        self.state_changed(id, state, WorkerState::Exited);
-    }
-
-    /// The time of the call is over, and with it that of the workers which it idled.
-    pub(crate) fn dismiss_idle(&self) {
-        let shared = self.shared();
-        let mine = (self.post.id.0, self.drives.get());
-        while let Some(idle) = shared.take_idle_of(mine) {
-            if self.leave_surplus(idle.id, WorkerState::Idle) {
-                self.give_stack(idle.stack);
-                shared.released();
-            } else {
-                shared.put_idle(Idle { by: (u32::MAX, 0), ..idle });
-            }
-        }
-    }
-
-    /// Lets the workers go whose keep-alive is over, and says when the next one's is.
-    pub(crate) fn expire_idle(&self) -> Option<Instant> {
-        let shared = self.shared();
-        if !shared.has_idle() {
-            return None;
-        }
-        let now = shared.clock.now();
-        loop {
-            match shared.take_expired(now) {
-                Ok(idle) if self.leave_surplus(idle.id, WorkerState::Idle) => {
-                    self.give_stack(idle.stack);
-                    shared.released();
-                }
-                Ok(idle) => {
-                    shared.put_idle(idle);
-                    return None;
-                }
-                Err(until) => return until,
-            }
-        }
-    }
-
     /// The worker goes on, on a stack that is large enough for the task it polled.
     fn enlarge(&self, id: WorkerId, stack: Stack) {
         let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
@@ -348,7 +270,7 @@ impl Seat {
 
     /// Gives up a task that cannot be got rid of, with its stack.
     fn leak(&self, worker: Worker) {
-        let shared = self.shared();
+        let (shared, place) = (self.shared(), self.post.id);
         // SAFETY: as in `store`; the coroutine is never resumed again, so the frame stays for ever.
         let frame = unsafe { &*worker.frame };
         shared.abandon_started(frame.core());
@@ -361,8 +283,12 @@ impl Seat {
         here::count_leak();
         // Ordering: Relaxed; a figure to read.
         shared.stacks_leaked.fetch_add(1, Ordering::Relaxed);
+        self.worker_errored(place, worker.id);
+        self.state_changed(worker.id, WorkerState::Running, WorkerState::Error);
+        self.error_heard(place, worker.id);
         shared.limits.release();
-        shared.count_reduced(self.post.id, worker.id);
+        self.count_reduced(place, worker.id);
+        self.state_changed(worker.id, WorkerState::Error, WorkerState::Exited);
         shared.released();
     }
 }

@@ -155,8 +155,7 @@ impl Shared {
     /// Ends every unfinished task. `ABANDON` is set and fenced.
     fn sweep(&self) -> usize {
         let sparing = !self.signals.read().is_dropped();
-        let queued = self.drain_queues();
-        let mut abandoned = queued.into_iter().filter(|task| self.abandon_queued(task)).count();
+        let mut abandoned = self.abandon_queues();
         for post in self.posts() {
             let mut newcomer = None;
             let started = post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing));
@@ -190,8 +189,15 @@ impl Shared {
         }
     }
 
+    /// Abandons all tasks that are queued anywhere.
+    pub(crate) fn abandon_queues(&self) -> usize {
+        let abandoned = self.drain_queues().into_iter().filter(|task| self.abandon_queued(task)).count();
+        self.completed();
+        abandoned
+    }
+
     /// Abandons a task that was taken from a queue, and keeps its closure for a burial.
-    pub(crate) fn abandon_queued(&self, task: &Task) -> bool {
+    fn abandon_queued(&self, task: &Task) -> bool {
         let Abandon::Queued { waiters } = task.core().word.abandon(false) else { return false };
         self.remains.lock().push(Task::clone(task));
         self.count_unstarted();

@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -307,4 +308,35 @@ fn a_stop_with_grace_lets_everything_end() {
             assert_eq!(handle.state(), PoolState::Stopped);
         });
     }
+}
+
+/// Runs a future on a plain thread, which sleeps until it is woken.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let (mut future, waker) = (Box::pin(future), Waker::from(Arc::new(Unpark(thread::current()))));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn a_handle_is_a_future_for_any_executor() {
+    on_seats("futures", defaults, |pool| {
+        let awaited = |n: u32| {
+            let task = pool.spawn(move || (0..n % 3).for_each(|_| suspend())).unwrap();
+            thread::spawn(move || block_on(async move { task.await.map(|()| n) }))
+        };
+        let threads: Vec<_> = (0..10).map(awaited).collect();
+        pool.drain(None).unwrap();
+        let values: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
+        assert_eq!(values, Vec::from_iter(0..10));
+    });
 }

@@ -272,7 +272,7 @@ fn monitor_after_refusal() -> String {
 
 /// A walk through a scene, as the log of one thread or of two that take turns.
 fn walk(name: &str, seed: usize, length: usize) -> (Params, Vec<Event>) {
-    let scene = catalog::small().into_iter().find(|scene| scene.name == name).expect("there is such a scene");
+    let scene = catalog::all().into_iter().find(|scene| scene.name == name).expect("there is such a scene");
     let params = scene.params;
     let stage = Stage::new(scene);
     let (mut play, mut log, mut random) = (stage.first(), stage.opening(), seed);

@@ -1,12 +1,98 @@
-//! The idle workers of a pool: reserved counts with their stacks, which any seat may take.
+//! Idle workers and how they leave (arrows 21 to 25).
 //!
-//! The list is in the order in which they idled: the one that idled last is taken first, and the first leaves first.
+//! What idles is a reserved count and a stack, in a list of the pool from which any seat may take it: the one that idled
+//! last is taken first, and the first leaves first.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use copool_spec::{Tell, WorkerId, WorkerState};
 
 use crate::pool::Shared;
+use crate::schedule::Seat;
+use crate::stack::Stack;
 use crate::sync::Ordering;
 use crate::worker::Idle;
+
+impl Seat {
+    /// A worker without a task: it leaves if its time is over and it is surplus, and idles otherwise.
+    pub(super) fn idle(&self, id: WorkerId, stack: Stack, keep_alive: Duration) {
+        let shared = self.shared();
+        let leaves = if shared.signals.read().is_lowered() && shared.limits.release_above_max() {
+            self.say_left(id, WorkerState::Running);
+            true
+        } else {
+            let over = keep_alive.is_zero() && (self.is_retiring() || !self.queue.is_near(shared));
+            over && self.leave_surplus(id, WorkerState::Running)
+        };
+        if leaves {
+            self.give_stack(stack);
+            shared.released();
+            return;
+        }
+        shared.worker_returned(self.post.id, id);
+        shared.state_changed(id, WorkerState::Running, WorkerState::Idle);
+        let since = if keep_alive.is_zero() { shared.start } else { shared.clock.now() };
+        shared.put_idle(Idle { id, stack, since, by: (self.post.id.0, self.drives.get()) });
+        shared.released();
+    }
+
+    /// Arrows 21 to 24: whether the worker's count was surplus, and is released now.
+    fn leave_surplus(&self, id: WorkerId, state: WorkerState) -> bool {
+        let surplus = self.shared().limits.release_surplus();
+        if surplus {
+            self.say_left(id, state);
+        } else {
+            self.time_over(self.post.id, id);
+            self.surplus_asked(self.post.id, id);
+        }
+        surplus
+    }
+
+    pub(super) fn say_left(&self, id: WorkerId, state: WorkerState) {
+        let place = self.post.id;
+        self.time_over(place, id);
+        self.surplus_asked(place, id);
+        self.surplus_granted(place, id);
+        self.worker_exited(place, id);
+        self.state_changed(id, state, WorkerState::Exited);
+    }
+
+    /// The time of the call is over, and with it that of the workers which it idled.
+    pub(crate) fn dismiss_idle(&self) {
+        let shared = self.shared();
+        let mine = (self.post.id.0, self.drives.get());
+        while let Some(idle) = shared.take_idle_of(mine) {
+            if self.leave_surplus(idle.id, WorkerState::Idle) {
+                self.give_stack(idle.stack);
+                shared.released();
+            } else {
+                shared.put_idle(Idle { by: (u32::MAX, 0), ..idle });
+            }
+        }
+    }
+
+    /// Lets the workers go whose keep-alive is over, and says when the next one's is.
+    pub(crate) fn expire_idle(&self) -> Option<Instant> {
+        let shared = self.shared();
+        if !shared.has_idle() {
+            return None;
+        }
+        let now = shared.clock.now();
+        loop {
+            match shared.take_expired(now) {
+                Ok(idle) if self.leave_surplus(idle.id, WorkerState::Idle) => {
+                    self.give_stack(idle.stack);
+                    shared.released();
+                }
+                Ok(idle) => {
+                    shared.put_idle(idle);
+                    return None;
+                }
+                Err(until) => return until,
+            }
+        }
+    }
+}
 
 impl Shared {
     pub(crate) fn has_idle(&self) -> bool {

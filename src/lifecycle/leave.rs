@@ -8,13 +8,14 @@ use copool_spec::Tell;
 
 use crate::here::{self, Driving};
 use crate::schedule::Seat;
-use crate::sync::panicking;
+use crate::sync::{light_fence, panicking};
 use crate::task::{self, Task};
 
 impl Seat {
     /// Leaves. The seat has no worker, no queue and no place in the pool afterwards.
     pub(crate) fn leave(&self) {
         let shared = &self.post.shared;
+        shared.seat_leaving(self.post.id);
         {
             let _driving = Driving::enter(self);
             self.leaving.set(true);
@@ -68,6 +69,8 @@ impl Seat {
         self.shared().pass_on();
     }
 
+    /// Gives the queue to the injector. As in a submission, the push comes first, then the fence, then the look whether a
+    /// stop gives everything up: its sweep finds the tasks, or this one does.
     fn hand_back(&self) {
         let shared = self.shared();
         self.requeue_held();
@@ -77,19 +80,14 @@ impl Seat {
                 break;
             }
             for task in tasks {
-                if shared.signals.read().is_abandoning() {
-                    shared.abandon_queued(&task);
-                } else {
-                    shared.inject(task);
-                }
+                shared.inject(task);
             }
-            // A destructor may submit more.
+            light_fence();
             if shared.signals.read().is_abandoning() {
+                shared.abandon_queues();
+                // A destructor may submit more.
                 self.bury();
             }
-        }
-        if shared.signals.read().is_abandoning() {
-            self.bury();
         }
     }
 }

@@ -164,11 +164,8 @@ impl Shared {
         let signals = self.signals.read();
         if signals.is_abandoning() {
             // A stop swept the queues meanwhile, and may have missed this one.
-            for task in self.drain_queues() {
-                self.abandon_queued(&task);
-            }
+            self.abandon_queues();
             self.bury_after_drop();
-            self.completed();
         } else if signals.has_sleepers() {
             self.wake_one();
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use copool::{CoroutinePool, DriveEnd, VirtualClock};
+use copool::{CoroutinePool, DriveEnd, VirtualClock, delay};
 
 use crate::SECOND;
 use crate::common::within;
@@ -103,6 +103,29 @@ fn a_keep_alive_without_end_keeps_the_worker_and_holds_no_drive() {
             clock.advance(Duration::MAX);
             pool.try_schedule_task().unwrap();
             assert_eq!(pool.get_running_size(), 1);
+        }
+    });
+}
+
+#[test]
+fn each_workers_keep_alive_counts_from_its_own_idleness() {
+    within("own idleness", || {
+        let clock = VirtualClock::new();
+        let builder = CoroutinePool::builder().clock(clock.clone()).keep_alive(SECOND * 10).min_size(2);
+        let mut pool = builder.build().unwrap();
+        pool.spawn(|| delay(SECOND * 5)).unwrap();
+        pool.spawn(|| ()).unwrap();
+        // One worker idles from 0 on, the other one from 5; a deadline passes while the minimum keeps them.
+        pool.drain(None).unwrap();
+        clock.advance(SECOND * 5);
+        pool.drain(None).unwrap();
+        assert_eq!(pool.try_timed_schedule_task(Duration::ZERO).unwrap(), DriveEnd::Deadline);
+        assert_eq!(pool.get_running_size(), 2);
+        pool.set_min_size(0).unwrap();
+        for (seconds, running) in [(4, 2), (1, 1), (4, 1), (1, 0)] {
+            clock.advance(SECOND * seconds);
+            pool.try_schedule_task().unwrap();
+            assert_eq!(pool.get_running_size(), running);
         }
     });
 }

@@ -1,12 +1,13 @@
 //! Seats that come and go: what a leaving one takes with it, what it leaves to the others, and who is woken for it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use copool::spec::{Event, SeatId};
-use copool::{CoroutinePool, DriveEnd, JoinError, Listener, Outcome, PoolHandle, PoolState, park, suspend, syscall};
+use copool::{CoroutinePool, DriveEnd, DriveError, JoinError, JoinHandle, Listener, Outcome, PoolHandle, PoolState};
+use copool::{TaskRef, park, suspend, syscall};
 
 use crate::common::within;
 use crate::live::Live;
@@ -197,7 +198,8 @@ fn a_pool_is_not_stalled_while_a_joiner_has_been_woken_on_another_seat() {
         // The awaited task ends and wakes its joiner over there. Then this one joins a third, which gets no worker.
         let chain = pool.spawn(move || handle.spawn(|| ()).unwrap().join().unwrap()).unwrap();
         let end = pool.drain(None).unwrap();
-        go.send(()).unwrap();
+        // Had it been stalled, nobody would have told the other seat.
+        let _ = go.send(());
         while pool.drain(None).unwrap() != DriveEnd::AllDone {
             thread::yield_now();
         }
@@ -233,7 +235,7 @@ fn seats_that_attach_and_leave_under_load_lose_nothing() {
 }
 
 /// Comes ten times, submits some tasks, drives a little and leaves in the middle.
-fn visit(pool: &PoolHandle, live: &Live) -> Vec<copool::JoinHandle<()>> {
+fn visit(pool: &PoolHandle, live: &Live) -> Vec<JoinHandle<()>> {
     let mut tasks = Vec::new();
     for n in 0..10_usize {
         let mut seat = pool.attach().unwrap();
@@ -244,4 +246,65 @@ fn visit(pool: &PoolHandle, live: &Live) -> Vec<copool::JoinHandle<()>> {
         seat.try_timed_schedule_task(Duration::from_micros(20)).unwrap();
     }
     tasks
+}
+
+#[test]
+fn every_seat_that_drains_or_serves_learns_of_the_end() {
+    for round in 0..200 {
+        within(format!("drains and serves, round {round}"), move || {
+            let mut pool = CoroutinePool::builder().threads(round % 2).build().unwrap();
+            let barrier = Arc::new(Barrier::new(5));
+            let others: Vec<_> = (0..4)
+                .map(|n| {
+                    let (handle, barrier) = (pool.handle(), Arc::clone(&barrier));
+                    thread::spawn(move || {
+                        let mut seat = handle.attach().unwrap();
+                        let tasks: Vec<_> = (0..10).map(|_| handle.spawn(suspend).unwrap()).collect();
+                        barrier.wait();
+                        let end = if n < 2 { seat.drain(None) } else { seat.serve() };
+                        assert!(tasks.iter().all(JoinHandle::is_finished));
+                        end
+                    })
+                })
+                .collect();
+            barrier.wait();
+            assert_eq!(pool.drain(None).unwrap(), DriveEnd::AllDone);
+            assert_eq!(pool.stop(Duration::MAX).abandoned, 0);
+            let ends: Vec<_> = others.into_iter().map(|other| other.join().unwrap()).collect();
+            // One that begins only after the stop is refused.
+            let stopped = |end: &Result<_, _>| matches!(end, Ok(DriveEnd::Stopped) | Err(DriveError::Stopped));
+            assert!(ends[..2].iter().all(|end| *end == Ok(DriveEnd::AllDone) || stopped(end)), "{ends:?}");
+            assert!(ends[2..].iter().all(stopped), "{ends:?}");
+            let handle = pool.handle();
+            drop(pool);
+            assert_eq!((handle.state(), handle.get_running_size()), (PoolState::Stopped, 0));
+        });
+    }
+}
+
+#[test]
+fn a_stop_returns_though_a_seat_with_started_tasks_is_not_driven_any_more() {
+    within("undriven seat", || {
+        let mut pool = CoroutinePool::default();
+        let (handle, live, (ready, set), (go, gone)) = (pool.handle(), Live::default(), channel(), channel::<()>());
+        let captured = live.token();
+        let idler = thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            let parked = handle.spawn(move || (park(), drop(captured))).unwrap();
+            seat.try_schedule_task().unwrap();
+            ready.send(parked.task_ref()).unwrap();
+            let _ = gone.recv();
+            // It unwinds in the next drive.
+            assert_eq!(seat.drain(None).unwrap(), DriveEnd::Stopped);
+        });
+        let parked: TaskRef = set.recv().unwrap();
+        let report = pool.stop(Duration::from_millis(5));
+        assert_eq!((report.state, report.abandoned, report.leaving), (PoolState::Stopping, 1, 1));
+        assert_eq!((parked.outcome(), live.count()), (Some(Outcome::Abandoned), 1));
+        assert_eq!((pool.outstanding(), pool.get_running_size()), (0, 1));
+        drop(go);
+        idler.join().unwrap();
+        assert_eq!((pool.state(), pool.get_running_size(), live.count()), (PoolState::Stopped, 0, 0));
+        assert_eq!(pool.drain(None).unwrap_err(), DriveError::Stopped);
+    });
 }

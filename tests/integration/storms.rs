@@ -260,3 +260,24 @@ fn waiting_in_every_way_for_the_same_tasks() {
         assert_eq!(*seen.lock().unwrap(), [Outcome::Returned; 20]);
     });
 }
+
+#[test]
+fn submissions_and_outcomes_reach_seats_and_threads_that_are_about_to_sleep() {
+    for (threads, keep_alive) in [(1, 0), (1, 20), (2, 0), (2, 20)] {
+        within(format!("wake-ups of {threads} threads with a keep-alive of {keep_alive} us"), move || {
+            let builder = CoroutinePool::builder().threads(threads).keep_alive(Duration::from_micros(keep_alive));
+            let pool = builder.build().unwrap();
+            let handle = pool.handle();
+            let rounds = move || {
+                for round in 0..10_000_u32 {
+                    (0..round % 700).for_each(|_| std::hint::spin_loop());
+                    let inner = handle.clone();
+                    let joins = move || inner.spawn(move || round).unwrap().join().unwrap();
+                    let joined = handle.spawn(joins).unwrap().join_timeout(Duration::from_secs(20));
+                    assert_eq!(joined.ok(), Some(round), "a wake-up was lost");
+                }
+            };
+            thread::spawn(rounds).join().unwrap();
+        });
+    }
+}

@@ -1,91 +1,16 @@
-//! Tasks that will not be cancelled.
+//! Tasks that will not be cancelled, or not at once. Those that have to be given up are in `process`.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use copool::{CoroutinePool, DriveEnd, JoinError, PoolState, park, suspend, syscall};
+use copool::{CoroutinePool, DriveEnd, JoinError, park, suspend, syscall};
 
 use crate::common::within;
+use crate::forever;
 use crate::live::Live;
-use crate::{assert_over, forever};
 
-/// After so many throws that it has swallowed a task is given up.
+/// After so many throws that it has swallowed, a task is given up at the next.
 const MOST_THROWS: usize = 16;
-
-/// Swallows every throw and suspends again. Counts them.
-fn stubborn(thrown: &AtomicUsize) {
-    loop {
-        if catch_unwind(forever).is_err() {
-            thrown.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
-#[test]
-fn a_task_that_swallows_its_cancel_and_suspends_again_is_given_up_after_sixteen_throws() {
-    within("stubborn task", || {
-        let thrown = Arc::new(AtomicUsize::new(0));
-        let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
-        let count = Arc::clone(&thrown);
-        let task = pool.spawn(move || stubborn(&count)).unwrap().task_ref();
-        pool.try_schedule_task().unwrap();
-        task.cancel();
-        let next = pool.spawn(|| 7).unwrap();
-        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone), "the worker's place is free again");
-        assert_eq!(next.join().unwrap(), 7);
-        assert_eq!(thrown.load(Ordering::SeqCst), MOST_THROWS);
-        assert_eq!(task.outcome(), Some(copool::Outcome::Abandoned));
-        assert_eq!((pool.counters().stacks_leaked, pool.get_running_size()), (1, 0));
-        let handle = pool.handle();
-        drop(pool);
-        assert_over(&handle);
-        assert_eq!(Arc::strong_count(&thrown), 2, "what is on the leaked stack stays for ever");
-    });
-}
-
-#[test]
-fn stubborn_tasks_do_not_keep_a_drop_from_returning() {
-    within("drop with stubborn tasks", || {
-        let thrown = Arc::new(AtomicUsize::new(0));
-        let mut pool = CoroutinePool::default();
-        for _ in 0..3 {
-            let count = Arc::clone(&thrown);
-            pool.spawn(move || stubborn(&count)).unwrap();
-        }
-        pool.try_schedule_task().unwrap();
-        let handle = pool.handle();
-        drop(pool);
-        assert_eq!(thrown.load(Ordering::SeqCst), 3 * MOST_THROWS);
-        assert_eq!(handle.counters().stacks_leaked, 3);
-        assert_over(&handle);
-    });
-}
-
-#[test]
-fn a_task_given_up_before_its_first_suspension_is_counted_out_as_well() {
-    within("stubborn newcomer", || {
-        let mut pool = CoroutinePool::default();
-        let never: fn() = || loop {
-            let _ = catch_unwind(copool::checkpoint);
-        };
-        let task = pool
-            .spawn(move || {
-                copool::current().unwrap().cancel();
-                never();
-            })
-            .unwrap()
-            .task_ref();
-        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
-        assert_eq!(task.outcome(), Some(copool::Outcome::Abandoned));
-        assert_eq!(pool.stop(Duration::MAX).state, PoolState::Stopped);
-        let handle = pool.handle();
-        drop(pool);
-        assert_over(&handle);
-    });
-}
 
 #[test]
 fn a_task_that_swallows_its_cancel_a_few_times_and_returns_is_cancelled() {

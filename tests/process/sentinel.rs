@@ -199,7 +199,7 @@ fn a_pool_in_a_thread_local_without_suspended_tasks_is_dropped_with_its_thread()
 #[test]
 fn a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code() {
     let test = name!(a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code);
-    let end = alone_on_main(test, &[], || {
+    let end = alone_on_main(test, || {
         let mut pool = CoroutinePool::default();
         pool.spawn(forever).unwrap();
         pool.try_schedule_task().unwrap();
@@ -212,7 +212,7 @@ fn a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code() 
 #[test]
 fn a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code() {
     let test = name!(a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code);
-    let end = alone_on_main(test, &[], || {
+    let end = alone_on_main(test, || {
         let mut pool = CoroutinePool::default();
         pool.spawn(forever).unwrap();
         let exit: fn() = || std::process::exit(42);

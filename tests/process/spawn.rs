@@ -1,34 +1,16 @@
 //! Threads that the system refuses to start: std asks for stacks that no memory holds.
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use copool::{BuildError, CoroutinePool, DriveEnd, syscall};
 
-use crate::{End, alone_on_main, name};
-
-/// Makes every thread that std starts without a size of its own too large: 2^46 bytes.
-const NO_THREADS: &[(&str, &str)] = &[("RUST_MIN_STACK", "70368744177664")];
-
-/// As [`alone`](crate::alone), in a process where std starts no thread but those whose size is given.
-fn alone_without_threads(test: &str, body: impl FnOnce() + Send + 'static) -> Option<End> {
-    alone_on_main(test, NO_THREADS, || {
-        let (done, over) = channel();
-        let run = move || {
-            body();
-            done.send(()).unwrap();
-        };
-        let thread = thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap();
-        assert_ne!(over.recv_timeout(Duration::from_secs(60)), Err(RecvTimeoutError::Timeout), "the child hangs");
-        thread.join().unwrap();
-    })
-}
+use crate::{alone_on_main, name};
 
 #[test]
 fn background_threads_that_cannot_be_started_are_a_build_error_with_the_systems_reason() {
     let test = name!(background_threads_that_cannot_be_started_are_a_build_error_with_the_systems_reason);
-    let end = alone_without_threads(test, || {
+    let end = alone_on_main(test, || {
         assert!(thread::Builder::new().spawn(|| ()).is_err(), "the system refuses threads");
         for threads in [1, 3] {
             let error = CoroutinePool::builder().name("none").threads(threads).build().unwrap_err();
@@ -48,7 +30,7 @@ fn background_threads_that_cannot_be_started_are_a_build_error_with_the_systems_
 #[test]
 fn syscalls_run_in_place_where_no_helper_can_be_started() {
     let test = name!(syscalls_run_in_place_where_no_helper_can_be_started);
-    let end = alone_without_threads(test, || {
+    let end = alone_on_main(test, || {
         let mut pool = CoroutinePool::default();
         let here = thread::current().id();
         let tasks: Vec<_> =

@@ -159,7 +159,7 @@ const SMALL: &[Row] = &[
     (
         "stop during work",
         "a task that runs, one that is queued and one that comes late, against a stop with any deadline",
-        22133,
+        7670,
         PLAIN,
         1,
         HASTY,
