@@ -128,7 +128,7 @@ impl Seat {
     #[inline(always)]
     pub(crate) fn resume(&self, mut worker: Box<Worker>) {
         if self.listens() {
-            self.say_resumed(worker.id);
+            self.say_resumed(&mut worker);
         }
         self.frame.set(worker.frame);
         let result = worker.coroutine.resume(());
@@ -144,9 +144,16 @@ impl Seat {
     }
 
     #[cold]
-    fn say_resumed(&self, id: WorkerId) {
-        self.worker_resumed(self.post.id, id);
-        self.state_changed(id, WorkerState::Ready, WorkerState::Running);
+    fn say_resumed(&self, worker: &mut Worker) {
+        if std::mem::replace(&mut worker.state, WorkerState::Ready) == WorkerState::Running {
+            // On a larger stack, it goes on with the turn that it was given.
+            return;
+        }
+        // A poller that only comes back to leave gets no turn.
+        if !(self.is_retiring() && worker.is_poller()) {
+            self.worker_resumed(self.post.id, worker.id);
+        }
+        self.state_changed(worker.id, WorkerState::Ready, WorkerState::Running);
     }
 
     #[inline(never)]
@@ -248,7 +255,9 @@ impl Seat {
             Some(larger) => {
                 // It goes on at once: it is still its turn.
                 self.pollers.set(self.pollers.get() + 1);
-                self.ready.borrow_mut().push_front(Worker::new(self, id, larger, Some(task)));
+                let mut worker = Worker::new(self, id, larger, Some(task));
+                worker.state = WorkerState::Running;
+                self.ready.borrow_mut().push_front(worker);
             }
             None => {
                 self.refused_stack();

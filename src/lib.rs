@@ -16,6 +16,8 @@ mod listener;
 mod pool;
 mod queue;
 mod schedule;
+#[cfg(feature = "script")]
+pub mod scripted;
 mod stack;
 mod suspend;
 mod sync;

@@ -104,8 +104,9 @@ impl Seat {
     fn rounds(&self, goal: Goal<'_>) -> Result<DriveEnd<Instant>, DriveError> {
         self.look();
         let idle = self.ready.borrow().is_empty() && !self.work_waits();
-        if idle && !matches!(goal, Goal::Stopped { .. }) {
-            self.shared().nothing_to_do(self.post.id);
+        // Only if the drive comes back at once.
+        if idle && (matches!(goal, Goal::Ready) || self.is_reached(goal).is_some()) {
+            self.nothing_to_do(self.post.id);
         } else {
             self.create_minimum();
         }
@@ -141,7 +142,8 @@ impl Seat {
 
     /// Whether there is no stack, and no worker here whose end could give one back.
     fn is_starved(&self) -> bool {
-        (self.exhausted.get() || !self.post.held.lock().is_empty()) && self.suspended.borrow().is_empty()
+        let wants = self.exhausted.get() || !self.post.held.lock().is_empty();
+        wants && (self.suspended.borrow().is_empty() || self.shared().all_join())
     }
 
     /// Whether tasks wait that a worker of this seat could poll.
@@ -187,7 +189,7 @@ impl Seat {
     #[cold]
     fn look_far(&self) {
         if self.wants_poller() && self.work_waits() {
-            self.make(Making::Added);
+            self.make(Making::Created);
         }
     }
 

@@ -132,6 +132,9 @@ struct State {
     store: Store,
     live: usize,
     peak: usize,
+    /// Scripts have a stack refused where none would be.
+    #[cfg(feature = "script")]
+    fails: bool,
 }
 
 impl Stacks {
@@ -141,7 +144,14 @@ impl Stacks {
 
     /// Stacks of which at most `limit` are handed out at a time.
     pub(crate) fn with_limit(limit: usize) -> Self {
-        Self { state: Lock::new(State { store: Store::new(), live: 0, peak: 0 }), limit }
+        let state = State {
+            store: Store::new(),
+            live: 0,
+            peak: 0,
+            #[cfg(feature = "script")]
+            fails: false,
+        };
+        Self { state: Lock::new(state), limit }
     }
 
     /// Hands out a stack of `size` usable bytes, a result of [`usable_size`]: the one of that size that was given back
@@ -171,6 +181,12 @@ impl Stacks {
         self.state.lock().store.put_idle(kept);
     }
 
+    /// Lets the next `take` fail.
+    #[cfg(feature = "script")]
+    pub(crate) fn fail_next(&self) {
+        self.state.lock().fails = true;
+    }
+
     /// How many stacks are handed out.
     pub(crate) fn live(&self) -> usize {
         self.state.lock().live
@@ -184,6 +200,10 @@ impl Stacks {
 
 impl State {
     fn reserve(&mut self, size: usize, limit: usize) -> Result<home::Reserved, Exhausted> {
+        #[cfg(feature = "script")]
+        if std::mem::take(&mut self.fails) {
+            return Err(Exhausted);
+        }
         if self.live >= limit {
             return Err(Exhausted);
         }

@@ -56,7 +56,7 @@ pub fn delay(duration: Duration) {
     here(|here| match here {
         Here::Task(seat, frame) => {
             if duration.is_zero() {
-                return frame.suspend(seat, Interruption::Delay);
+                return frame.suspend(seat, Interruption::Suspend);
             }
             if frame.point(seat) {
                 let until = seat.shared().clock.now().checked_add(duration);

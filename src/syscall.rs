@@ -25,8 +25,8 @@ const HELPER_IDLES: Duration = Duration::from_secs(10);
 /// Runs a blocking `f` on a helper thread, while other tasks run on this one.
 ///
 /// The task is suspended in state Syscall until `f` has returned, so `f` may borrow from the task. A cancel takes effect
-/// before `f` or after it, never in between. A panic in `f` goes on in the task. `name` says what is called, for people
-/// who look at the thread. On a plain thread, in a destructor during unwinding, or if no helper thread can be had, `f`
+/// before `f` or after it, never in between. A panic in `f` goes on in the task. `name` says what is called, to
+/// listeners. On a plain thread, in a destructor during unwinding, or if no helper thread can be had, `f`
 /// runs right here.
 ///
 /// ```
@@ -61,9 +61,9 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     // the wait is deaf, so nothing but the end of the call ends it, and until it ends the coroutine, on whose stack the
     // closure is, is neither resumed nor dropped.
     let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
-    shared.syscall_entered(id);
+    shared.syscall_entered(id, name);
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
-        let call = Call { job, name, task: Arc::clone(&frame.task), generation };
+        let call = Call { job, task: Arc::clone(&frame.task), generation };
         if shared.clock.is_virtual() {
             seat.queue_call(call);
             return true;
@@ -76,7 +76,6 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
             }
         }
     });
-    shared.syscall_left(id);
     // A cancelled task drops the result and unwinds here.
     frame.point(seat);
     match result {
@@ -89,7 +88,6 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
 /// A system call on its way.
 pub(crate) struct Call {
     job: *mut (dyn FnMut() + Send),
-    name: &'static str,
     task: Task,
     generation: Generation,
 }
@@ -110,6 +108,8 @@ impl Call {
             // the pointer.
             unsafe { (*self.job)() }
         });
+        let core = self.task.core();
+        core.shared().syscall_left(core.id);
     }
 }
 
@@ -231,11 +231,5 @@ impl Inner {
             state = self.changed.wait_timeout(state, left);
             state.idle -= 1;
         }
-    }
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("name", &self.name).field("task", &self.task.core().id).finish()
     }
 }

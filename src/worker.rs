@@ -130,6 +130,9 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
             Between::Turn => {
                 turn = 0;
                 yielder.suspend(Yield::Turn);
+                if seat.is_retiring() {
+                    return Exit::TimeOver;
+                }
             }
             Between::TimeOver => return Exit::TimeOver,
         }

@@ -34,6 +34,7 @@ fn one_task_is_the_straight_line_through_the_diagram() {
         log.events().iter().skip(1).map(line).collect::<Vec<_>>()
     });
     let expected = [
+        "seat_attached seat: S0",
         "task_accepted seat: Some(S0), task: T0, priority: 0",
         "schedule_called seat: S0",
         "worker_created seat: S0, worker: W0",
@@ -58,7 +59,7 @@ fn one_task_is_the_straight_line_through_the_diagram() {
     ];
     assert_eq!(lines[..expected.len()], expected);
     let after: Vec<_> = lines[expected.len()..].iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(after, ["stop_called", "pool_stopping", "pool_stopped", "seat_left"]);
+    assert_eq!(after, ["stop_called", "pool_stopping", "pool_stopped", "seat_leaving", "seat_left"]);
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn suspension_panic_timer_cancel_and_refusal_are_told_in_the_order_of_the_diagra
         log.events().iter().map(Event::name).collect::<Vec<_>>()
     });
     let expected = "
-        pool_built task_accepted task_accepted schedule_called worker_created
+        pool_built seat_attached task_accepted task_accepted schedule_called worker_created
         worker_resumed task_polled task_started task_interrupted worker_suspended suspension_heard worker_added
         worker_resumed task_polled task_started task_failed outcome_published worker_errored error_heard count_reduced
         worker_resumed task_exited outcome_published next_poll task_polled poll_failed worker_returned

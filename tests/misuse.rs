@@ -1,5 +1,5 @@
-//! Bad input and misuse: each ends in a typed error or a documented result. Nothing panics that should not, nothing hangs,
-//! nothing is lost.
+//! Bad input and misuse: each ends in a typed error or a documented result. Nothing panics that should not, nothing
+//! hangs, nothing is lost.
 //!
 //! What a task does that is wrong, but ordinary, is in `scenarios`; what needs a process of its own in `process`; what
 //! must not compile in `compile_fail`.

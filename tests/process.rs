@@ -1,7 +1,7 @@
 //! What needs a process of its own, because the process dies of it, or would if the pool were wrong.
 //!
-//! Each test starts its own executable with its own name as the filter; a variable tells the child that it is the child.
-//! A child ends by itself, as its body runs within a bound.
+//! Each test starts its own executable with its own name as the filter; a variable tells the child that it is the
+//! child. A child ends by itself, as its body runs within a bound.
 #![cfg(unix)]
 
 mod common;
@@ -43,8 +43,8 @@ impl End {
     }
 }
 
-/// In the child: runs `body` within a bound, on a thread of its own. In the parent: starts the child for the test `name`,
-/// the test's path in this file, and says how it ended.
+/// In the child: runs `body` within a bound, on a thread of its own. In the parent: starts the child for the test
+/// `name`, the test's path in this file, and says how it ended.
 fn alone(name: &str, body: impl FnOnce() + Send + 'static) -> Option<End> {
     if is_child(name) {
         within("the child", body);

@@ -180,7 +180,7 @@ fn of_task(s: &State, task: TaskId, events: &mut Vec<Event>) {
     events.push(if it.call == Some(Arrow::SyscallEntered) {
         Event::SyscallLeft { task }
     } else {
-        Event::SyscallEntered { task }
+        Event::SyscallEntered { task, name: "call" }
     });
     let (Some(seat), Some(worker), TaskState::Running) = (it.seat, it.worker, it.state) else { return };
     events.extend([Event::TaskExited { seat, worker, task }, Event::TaskFailed { seat, worker, task }]);

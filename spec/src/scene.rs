@@ -263,7 +263,7 @@ fn between(pool: &State, id: TaskId, task: &crate::state::Task, events: &mut Vec
     }
     if let TaskState::Waiting(why) = task.state {
         match (why, task.call) {
-            (Interruption::Syscall, None) => events.push(Event::SyscallEntered { task: id }),
+            (Interruption::Syscall, None) => events.push(Event::SyscallEntered { task: id, name: "call" }),
             (Interruption::Syscall, Some(Arrow::SyscallEntered)) => events.push(Event::SyscallLeft { task: id }),
             _ => {}
         }

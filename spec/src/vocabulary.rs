@@ -277,8 +277,8 @@ events! {
     timer_armed = TimerArmed { seat: SeatId, task: TaskId, at: Tick }
     /// A timer ended its task's wait.
     timer_fired = TimerFired { seat: SeatId, task: TaskId }
-    /// A task entered a system call.
-    syscall_entered = SyscallEntered { task: TaskId }
+    /// A task entered a system call of this name.
+    syscall_entered = SyscallEntered { task: TaskId, name: &'static str }
     /// The system call is over.
     syscall_left = SyscallLeft { task: TaskId }
     /// Somebody asked to cancel a task, and was answered.

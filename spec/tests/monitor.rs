@@ -158,7 +158,7 @@ fn waits_of_each_kind() {
     inner.extend([runs(w(2), t(3)), suspends(w(2), t(3), Interruption::Join)].concat());
     accept(&mut monitor, driven(inner, DriveEnd::Waiting { until: Some(Tick(5)) }));
     let mut inner = log![
-        SyscallEntered { task: t(2) },
+        SyscallEntered { task: t(2), name: "call" },
         SyscallLeft { task: t(2) },
         TaskWoken { task: t(2) },
         ScheduleCalled { seat },

@@ -66,6 +66,7 @@ impl Seat {
                 self.give_stack(idle.stack);
                 shared.released();
             } else {
+                self.worker_returned(self.post.id, idle.id);
                 shared.put_idle(Idle { by: (u32::MAX, 0), ..idle });
             }
         }
@@ -85,6 +86,7 @@ impl Seat {
                     shared.released();
                 }
                 Ok(idle) => {
+                    self.worker_returned(self.post.id, idle.id);
                     shared.put_idle(idle);
                     return None;
                 }

@@ -78,7 +78,7 @@ impl Builder {
         self
     }
 
-    /// How many workers are kept once created. Default 0.
+    /// How many workers are kept once created, by the first drive that has something to do. Default 0.
     pub fn min_size(mut self, min_size: u32) -> Self {
         self.min_size = min_size;
         self
@@ -164,7 +164,8 @@ impl Builder {
         shared.set_keep_alive(self.keep_alive);
         shared.clock.subscribe(&shared);
         shared.pool_built(shared.id, self.min_size, self.max_size);
-        let mut pool = CoroutinePool::owner(PoolHandle::new(shared));
+        let mut pool = CoroutinePool::owner(PoolHandle::new(Arc::clone(&shared)));
+        shared.seat_attached(pool.seat().post.id);
         for n in 0..self.threads {
             // If one cannot be started, the drop of the pool stops and joins the others.
             let thread = start(pool.handle(), format!("{thread_name}-{n}")).map_err(BuildError::Spawn)?;
@@ -185,9 +186,11 @@ fn start(handle: PoolHandle, name: String) -> std::io::Result<Background> {
         // Ordering: Release publishes the flag with the token that follows; the token's lock would do.
         flag.swap(leaks, Ordering::Release);
         says.unpark();
-        while leaks {
+        if leaks {
             // What is on a leaked stack may refer to this thread's own values, so the thread stays for ever.
-            Parker::new().park(None);
+            loop {
+                Parker::new().park(None);
+            }
         }
     })?;
     Ok(Background { thread, done, stays })

@@ -23,6 +23,12 @@ pub struct PoolHandle {
 }
 
 impl PoolHandle {
+    /// Lets the next allocation of a stack fail, for scripts.
+    #[cfg(feature = "script")]
+    pub(crate) fn fail_next_stack(&self) {
+        self.shared.stacks.fail_next();
+    }
+
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { home: Home::new(&shared), shared }
     }
@@ -210,7 +216,7 @@ impl PoolHandle {
         self.shared.keep_alive()
     }
 
-    /// Changes `min_size`. Workers up to it are created by the next drive.
+    /// Changes `min_size`. Workers up to it are created by the next drive that has something to do.
     ///
     /// # Errors
     /// [`LimitError::MinAboveMax`].

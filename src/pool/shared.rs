@@ -267,10 +267,14 @@ impl Shared {
     /// Whether all workers that may live wait for tasks of this pool, while tasks are queued.
     pub(crate) fn is_stalled(&self) -> bool {
         let limits = self.limits.load();
-        limits.running >= limits.max
-            && self.difference(Count::JoinBegun, Count::JoinOver, Order::Low) >= limits.running as usize
-            && self.limits.load().running == limits.running
-            && self.size() > 0
+        limits.running >= limits.max && self.all_join() && self.size() > 0
+    }
+
+    /// Whether every live worker waits for a task of this pool.
+    pub(crate) fn all_join(&self) -> bool {
+        let running = self.limits.load().running;
+        let joining = self.difference(Count::JoinBegun, Count::JoinOver, Order::Low);
+        joining >= running as usize && self.limits.load().running == running
     }
 
     pub(crate) fn totals(&self) -> Tallied {

@@ -1,5 +1,5 @@
-//! Drives from where none may begin: every way in which safe code can ask for a drive of a pool from inside one of its own
-//! tasks, and drives of other pools in there, which are fine.
+//! Drives from where none may begin: every way in which safe code can ask for a drive of a pool from inside one of its
+//! own tasks, and drives of other pools in there, which are fine.
 
 use std::cell::{Cell, RefCell};
 use std::thread;
@@ -153,7 +153,7 @@ fn a_pool_on_a_tasks_stack_is_stopped_from_another_task_of_the_same_thread() {
         let stops = outer
             .spawn(move || {
                 let inner = receiver.recv().unwrap();
-                inner.spawn(|| suspend()).unwrap();
+                inner.spawn(suspend).unwrap();
                 let report = inner.stop(Duration::from_millis(5));
                 waker.unpark();
                 report.abandoned

@@ -40,7 +40,8 @@ fn a_forgotten_join_handle_task_ref_or_error_keeps_nothing_but_the_tasks_own_cel
         let handle = pool.handle();
         drop(pool);
         assert_over(&handle);
-        forget(handle.spawn(|| 1).unwrap_err());
+        let text = String::from("rejected");
+        forget(handle.spawn(move || text).unwrap_err());
         assert_eq!(live.count(), 1, "the core stays with a forgotten handle, and nothing else");
     });
 }

@@ -119,7 +119,7 @@ impl CallsBack {
         expect(other.drain(None) == Err(DriveError::Nested), "driving is refused");
         drop(other);
         if let Ok(spawned) = pool.spawn(|| 7) {
-            if self.calls.load(Ordering::SeqCst) % 2 == 0 {
+            if self.calls.load(Ordering::SeqCst).is_multiple_of(2) {
                 spawned.cancel();
             }
             self.spawned.lock().unwrap().push(spawned);

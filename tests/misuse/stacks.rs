@@ -121,3 +121,39 @@ fn a_stack_that_one_seat_keeps_for_later_is_no_exhaustion_for_another() {
         .unwrap();
     });
 }
+
+#[test]
+fn a_join_of_a_task_for_which_there_is_no_stack_does_not_hang_the_drive() {
+    within("join without a stack", || {
+        let mut pool = with_stacks(1);
+        let handle = pool.handle();
+        let joins = pool.spawn(move || handle.spawn(|| 7).unwrap().join()).unwrap();
+        // The one stack is held by the task that waits for the other.
+        let end = pool.drain(None);
+        assert!(matches!(end, Ok(DriveEnd::Stalled) | Err(DriveError::StackExhausted)), "{end:?}");
+        assert_eq!(joins.cancel(), copool::Cancel::Requested);
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+    });
+}
+
+#[test]
+fn a_few_stacks_of_several_sizes_serve_many_tasks_on_several_threads() {
+    within("few stacks for several threads", || {
+        for stacks in 1..4 {
+            let pool = CoroutinePool::builder().threads(2).max_stacks(stacks).build().unwrap();
+            let tasks: Vec<_> = (0..300_usize)
+                .map(|n| {
+                    let size = [16, 64, 100, 256][n % 4] * 1024;
+                    let run = move || {
+                        copool::suspend();
+                        n
+                    };
+                    pool.task().stack_size(size).priority(n as i64 % 3 - 1).spawn(run).unwrap()
+                })
+                .collect();
+            let sum = thread::spawn(|| tasks.into_iter().map(|task| task.join().unwrap()).sum::<usize>());
+            assert_eq!(sum.join().unwrap(), 300 * 299 / 2);
+            assert!(pool.counters().peak_stacks <= stacks);
+        }
+    });
+}

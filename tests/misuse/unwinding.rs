@@ -1,4 +1,5 @@
-//! Suspension calls in destructors while their task unwinds, by a panic or by a cancel: nothing suspends, nothing throws.
+//! Suspension calls in destructors while their task unwinds, by a panic or by a cancel: nothing suspends, nothing
+//! throws.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,7 +52,7 @@ impl Drop for SuspendsOnDrop {
         expect(task.is_finished(), "but it is dropped");
         let spawned = self.pool.spawn(|| 7).unwrap();
         expect(matches!(spawned.join(), Err(JoinError::Unwinding)), "join is refused");
-        expect(catch_unwind(|| suspend()).is_ok(), "nothing throws");
+        expect(catch_unwind(suspend).is_ok(), "nothing throws");
         expect(thread::panicking(), "the task still unwinds");
         self.done.send(wrong).unwrap();
     }

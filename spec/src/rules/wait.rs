@@ -39,7 +39,7 @@ pub fn task_woken(s: &mut State, task: TaskId) -> Check {
 }
 
 /// A task, or a helper thread in its name, enters a system call.
-pub fn syscall_entered(s: &mut State, task: TaskId) -> Check {
+pub fn syscall_entered(s: &mut State, task: TaskId, _name: &'static str) -> Check {
     let it = s.task(task)?;
     let there = matches!(it.state, TaskState::Running | TaskState::Waiting(Interruption::Syscall));
     require(there && it.call != Some(Arrow::SyscallLeft), "the task is not on its way into a system call")?;

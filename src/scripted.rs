@@ -1,0 +1,369 @@
+//! The pool as scripts drive it: the spec's [`Pool`] for production.
+//!
+//! [`Scripted`] is what one thread of a script sees: a pool on a virtual clock, its seat if it has one, and the tasks by
+//! their keys. It does nothing itself: each operation and each step is the call of the public interface that its name
+//! says, and each error is the [`Refusal`] of the same name. Three things are kept beside: every event, as a listener
+//! hears it ([`Scripted::log`]); what each task saw ([`Scripted::seen`]); and what was asked for by key.
+//!
+//! These are the choices that the script language leaves to a pool:
+//! - `schedule` is `try_schedule_task`, whose result tells of nothing but errors: `Done`, or `Drove(Stalled)`.
+//! - A join looks at the outcome through the handle and leaves the handle where it is, so a later one finds the value
+//!   [`Taken`](Refusal::Taken).
+//! - A task knows itself, even before its submitter has got the handle.
+//! - `fail-stack` fails the next stack that is taken from the pool's store. An idle worker has one, and a seat that is
+//!   being driven keeps some.
+//! - `fail-thread` changes nothing: on a virtual clock the seat runs system calls itself and no helper is spawned.
+//!
+//! Under a checker the locks here are hidden from it, so that keeping a log orders nothing.
+//!
+//! Tested by `tests/conformance.rs`, where the spec's monitor reads every log.
+
+mod task;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use copool_spec::script::{Build, Key, Numbers, Observation, Op, Pool, Refusal, Step, Submission};
+use copool_spec::{DriveEnd, Event, Outcome};
+
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+use crate::sync::Mutex as Lock;
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+use crate::sync::hidden::Hidden as Lock;
+
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+pub use crate::sync::stub::ScriptedPanic;
+
+use crate::clock::tick;
+use crate::error::{AttachError, DriveError, JoinError};
+use crate::sync::Arc;
+use crate::{CoroutinePool, Listener, LocalOrder, PoolHandle, TaskRef, VirtualClock};
+
+/// A pool as one thread of a script sees it.
+#[derive(Debug)]
+pub struct Scripted {
+    /// This thread's seat.
+    seat: Option<CoroutinePool>,
+    world: World,
+}
+
+/// What another thread needs to take part.
+#[derive(Debug)]
+pub struct Remote(World);
+
+/// What a task saw at one of its steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The task.
+    pub key: Key,
+    /// The step.
+    pub step: Step,
+    /// What it came back with.
+    pub observation: Observation,
+}
+
+/// The payload of a panic that a script tells a task to make.
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptedPanic(pub String);
+
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+impl ScriptedPanic {
+    /// Panics with this payload, without the panic hook: nothing is printed.
+    pub fn raise(self) -> ! {
+        crate::sync::throw(Box::new(self))
+    }
+}
+
+/// What all threads and tasks of a script share.
+#[derive(Clone)]
+struct World {
+    handle: PoolHandle,
+    clock: VirtualClock,
+    start: Instant,
+    kept: Arc<Kept>,
+    told: Told,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The tasks that were submitted; `None` for those whose handle is gone.
+    tasks: Lock<BTreeMap<Key, Option<TaskRef>>>,
+    seen: Lock<Vec<Seen>>,
+}
+
+/// The listener.
+#[derive(Clone, Default)]
+struct Told(Arc<Lock<Vec<Event>>>);
+
+impl Listener for Told {
+    fn on_event(&self, event: &Event) {
+        self.0.lock().push(*event);
+    }
+}
+
+impl Scripted {
+    /// Every event so far, on whatever thread, in the order in which they were told.
+    #[must_use]
+    pub fn log(&self) -> Vec<Event> {
+        self.world.told.0.lock().clone()
+    }
+
+    /// What the tasks saw so far.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
+        self.world.kept.seen.lock().clone()
+    }
+
+    /// A drive, if this thread has a seat.
+    fn drive(
+        &mut self,
+        drive: impl FnOnce(&mut CoroutinePool, &World) -> Result<DriveEnd<Instant>, DriveError>,
+    ) -> Observation {
+        let Some(seat) = &mut self.seat else { return Observation::Refused(Refusal::NoSeat) };
+        match drive(seat, &self.world) {
+            Ok(end) => Observation::Drove(self.world.in_ticks(end)),
+            Err(error) => Observation::Refused(refused_drive(error)),
+        }
+    }
+
+    fn schedule(&mut self) -> Observation {
+        let Some(seat) = &mut self.seat else { return Observation::Refused(Refusal::NoSeat) };
+        match seat.try_schedule_task() {
+            Ok(()) => Observation::Done,
+            Err(error) if error.kind() == io::ErrorKind::Deadlock => Observation::Drove(DriveEnd::Stalled),
+            Err(error) => {
+                let why = error.get_ref().and_then(|error| error.downcast_ref::<DriveError>());
+                Observation::Refused(refused_drive(*why.expect("every other error of a drive is a `DriveError`")))
+            }
+        }
+    }
+
+    fn wait(&mut self, key: Key) -> Observation {
+        match self.world.task(key) {
+            Some(task) => self.drive(|seat, _| seat.wait(&task)),
+            None => Observation::Refused(Refusal::NoSuchTask),
+        }
+    }
+
+    fn attach(&mut self) -> Observation {
+        match self.world.handle.attach() {
+            Ok(seat) => {
+                self.seat = Some(seat);
+                Observation::Done
+            }
+            Err(AttachError::AlreadySeated) => Observation::Refused(Refusal::AlreadySeated),
+            Err(AttachError::Stopped) => Observation::Refused(Refusal::Stopped),
+            Err(AttachError::Refused) => Observation::Refused(Refusal::Nested),
+        }
+    }
+
+    fn leave(&mut self) -> Observation {
+        match self.seat.take() {
+            Some(seat) => {
+                drop(seat);
+                Observation::Done
+            }
+            None => Observation::Refused(Refusal::NoSeat),
+        }
+    }
+}
+
+impl Pool for Scripted {
+    type Remote = Remote;
+
+    fn build(build: &Build) -> Self {
+        let clock = if build.auto { VirtualClock::auto() } else { VirtualClock::new() };
+        let told = Told::default();
+        let mut builder = CoroutinePool::builder()
+            .min_size(build.min)
+            .max_size(build.max)
+            .keep_alive(Duration::from_nanos(build.keep_alive))
+            .max_syscall_threads(build.helpers)
+            .local_order(if build.lifo { LocalOrder::Lifo } else { LocalOrder::Fifo })
+            .clock(clock.clone())
+            .listener(told.clone());
+        if let Some(slice) = build.slice {
+            builder = builder.slice(Duration::from_nanos(slice));
+        }
+        let start = clock.now();
+        let seat = builder.build().expect("a script's pool can be built: min is not above max");
+        let world = World { handle: seat.handle(), clock, start, kept: Arc::default(), told };
+        Self { seat: Some(seat), world }
+    }
+
+    fn apply(&mut self, op: &Op) -> Observation {
+        let world = &self.world;
+        match op {
+            Op::Look => world.look(),
+            Op::Submit(submission) => world.submit(submission),
+            Op::Schedule => self.schedule(),
+            Op::ScheduleFor(time) => self.drive(|seat, _| seat.try_timed_schedule_task(nanos(*time))),
+            Op::ScheduleUntil(at) => self.drive(|seat, world| match world.start.checked_add(nanos(at.0)) {
+                Some(deadline) => seat.try_timeout_schedule_task(deadline),
+                None => seat.try_timed_schedule_task(Duration::MAX),
+            }),
+            Op::Drain => self.drive(|seat, _| seat.drain(None)),
+            Op::DrainFor(time) => self.drive(|seat, world| seat.drain(world.clock.now().checked_add(nanos(*time)))),
+            Op::Wait(key) => self.wait(*key),
+            Op::Serve => self.drive(|seat, _| seat.serve()),
+            Op::Advance(time) => world.advance(*time),
+            Op::Take(key) => world.on(*key, take),
+            Op::Detach(key) => world.detach(*key),
+            Op::Cancel(key) => world.on(*key, |task| Observation::Cancel(task.cancel())),
+            Op::Unpark(key) => world.on(*key, unpark),
+            Op::Join(key) => world.on(*key, |task| join(task, None)),
+            Op::JoinTimeout(key, time) => world.on(*key, |task| join(task, Some(nanos(*time)))),
+            Op::SetMin(min) => limit(world.handle.set_min_size(*min)),
+            Op::SetMax(max) => limit(world.handle.set_max_size(*max)),
+            Op::SetKeepAlive(time) => {
+                world.handle.set_keep_alive(nanos(*time));
+                Observation::Done
+            }
+            Op::FailStack => {
+                world.handle.fail_next_stack();
+                Observation::Done
+            }
+            Op::FailThread => Observation::Done,
+            Op::Attach => self.attach(),
+            Op::Leave => self.leave(),
+            Op::Stop(grace) => world.stop(*grace),
+        }
+    }
+
+    fn remote(&self) -> Remote {
+        Remote(self.world.clone())
+    }
+
+    fn arrive(remote: Remote) -> Self {
+        Self { seat: None, world: remote.0 }
+    }
+}
+
+/// What threads and tasks do alike.
+impl World {
+    fn look(&self) -> Observation {
+        let pool = &self.handle;
+        Observation::Numbers(Numbers {
+            state: pool.state(),
+            size: pool.size(),
+            outstanding: pool.outstanding(),
+            running: pool.get_running_size(),
+            min: pool.min_size(),
+            max: pool.max_size(),
+        })
+    }
+
+    fn submit(&self, submission: &Submission) -> Observation {
+        let mut task = self.handle.task();
+        if let Some(name) = &submission.name {
+            task = task.name(name.clone());
+        }
+        if let Some(priority) = submission.priority {
+            task = task.priority(priority);
+        }
+        match task.spawn(task::body(self.clone(), submission)) {
+            Ok(task) => {
+                self.kept.tasks.lock().insert(submission.key, Some(task.task_ref()));
+                Observation::Done
+            }
+            // The closure, and in it this script's own handles, go here.
+            Err(_rejected) => Observation::Refused(Refusal::Stopped),
+        }
+    }
+
+    /// The task of this key, if it was submitted and its handle is there.
+    fn task(&self, key: Key) -> Option<TaskRef> {
+        self.kept.tasks.lock().get(&key).cloned().flatten()
+    }
+
+    fn on(&self, key: Key, f: impl FnOnce(&TaskRef) -> Observation) -> Observation {
+        self.task(key).as_ref().map_or(Observation::Refused(Refusal::NoSuchTask), f)
+    }
+
+    fn detach(&self, key: Key) -> Observation {
+        let handle = self.kept.tasks.lock().get_mut(&key).and_then(Option::take);
+        // The result may go with it, so not under the lock.
+        if handle.is_some() { Observation::Done } else { Observation::Refused(Refusal::NoSuchTask) }
+    }
+
+    fn advance(&self, time: u64) -> Observation {
+        self.clock.advance(nanos(time));
+        Observation::Done
+    }
+
+    fn stop(&self, grace: u64) -> Observation {
+        let report = self.handle.stop(nanos(grace));
+        Observation::Stop { state: report.state, abandoned: report.abandoned, leaving: report.leaving }
+    }
+
+    fn in_ticks(&self, end: DriveEnd<Instant>) -> DriveEnd {
+        match end {
+            DriveEnd::AllDone => DriveEnd::AllDone,
+            DriveEnd::Waiting { until } => DriveEnd::Waiting { until: until.map(|at| tick(self.start, at)) },
+            DriveEnd::Deadline => DriveEnd::Deadline,
+            DriveEnd::Stopped => DriveEnd::Stopped,
+            DriveEnd::Stalled => DriveEnd::Stalled,
+        }
+    }
+}
+
+fn nanos(time: u64) -> Duration {
+    Duration::from_nanos(time)
+}
+
+fn take(task: &TaskRef) -> Observation {
+    if task.is_finished() { ended(crate::task::take(task)) } else { Observation::Refused(Refusal::NotYet) }
+}
+
+fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
+    let waited = match timeout {
+        Some(timeout) => task.wait_timeout(timeout),
+        None => task.wait(),
+    };
+    ended(waited.and_then(|_| crate::task::take(task)))
+}
+
+fn unpark(task: &TaskRef) -> Observation {
+    task.unpark();
+    Observation::Done
+}
+
+fn ended(result: Result<u64, JoinError>) -> Observation {
+    let refusal = match result {
+        Ok(value) => return Observation::Ended(Outcome::Returned, Some(value)),
+        Err(JoinError::Panicked(_)) => return Observation::Ended(Outcome::Panicked, None),
+        Err(JoinError::Cancelled) => return Observation::Ended(Outcome::Cancelled, None),
+        Err(JoinError::Abandoned) => return Observation::Ended(Outcome::Abandoned, None),
+        Err(JoinError::Taken) => Refusal::Taken,
+        Err(JoinError::Timeout(_)) => Refusal::Timeout,
+        Err(JoinError::SelfJoin) => Refusal::SelfJoin,
+        Err(JoinError::WouldBlockSeat) => Refusal::WouldBlockSeat,
+        Err(JoinError::Unwinding) => Refusal::Unwinding,
+        Err(JoinError::OtherPool) => Refusal::OtherPool,
+        Err(JoinError::WrongType) => unreachable!("every task of a script returns the same type"),
+    };
+    Observation::Refused(refusal)
+}
+
+fn refused_drive(error: DriveError) -> Refusal {
+    match error {
+        DriveError::Stopped => Refusal::Stopped,
+        DriveError::StackExhausted => Refusal::StackExhausted,
+        DriveError::Nested => Refusal::Nested,
+        DriveError::Unwinding => Refusal::Unwinding,
+        DriveError::OtherPool => Refusal::OtherPool,
+    }
+}
+
+fn limit<E>(result: Result<(), E>) -> Observation {
+    if result.is_ok() { Observation::Done } else { Observation::Refused(Refusal::Limit) }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("pool", &self.handle).field("clock", &self.clock).finish_non_exhaustive()
+    }
+}

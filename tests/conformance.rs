@@ -1,0 +1,255 @@
+//! The production pool follows the spec: whatever a script of one thread does, the spec's monitor accepts every event
+//! in the order in which it was told, to the letter (`Params::exact`).
+//!
+//! The scripts are written by hand, for each arrow (`catalog`), and drawn (`generate`). How many are drawn says
+//! `COPOOL_CONFORMANCE_CASES`. A rejected log is shown with its script, shrunk, and as a sequence diagram.
+
+#[path = "conformance/catalog.rs"]
+mod catalog;
+mod common;
+#[path = "conformance/generate.rs"]
+mod generate;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use common::within;
+use copool::scripted::{Scripted, Seen};
+use copool::spec::monitor::{Monitor, at_rest};
+use copool::spec::script::{Numbers, Observation, Op, Pool, Script};
+use copool::spec::{Event, Params, PoolId, PoolState, State};
+use copool::{CoroutinePool, Listener};
+use generate::Case;
+use quickcheck::QuickCheck;
+
+/// What can be told of a run.
+#[derive(Debug, PartialEq)]
+struct Run {
+    log: Vec<Event>,
+    observations: Vec<Observation>,
+    seen: Vec<Seen>,
+    /// The pool's numbers after each operation, and how many events had been told by then.
+    looks: Vec<(usize, Numbers)>,
+}
+
+/// Runs a script of one thread, drops the pool, and keeps what there is to know.
+fn run(script: &Script) -> Run {
+    script.check().unwrap_or_else(|why| panic!("{why}\n{script}"));
+    let [ops] = &script.threads[..] else { panic!("a script of one thread\n{script}") };
+    let (build, ops) = (script.build.clone(), ops.clone());
+    within(script.to_string().replace('\0', ""), move || {
+        let mut pool = Scripted::build(&build);
+        let (mut observations, mut looks) = (Vec::new(), Vec::new());
+        for op in &ops {
+            observations.push(pool.apply(op));
+            if let Observation::Numbers(numbers) = pool.apply(&Op::Look) {
+                looks.push((pool.log().len(), numbers));
+            }
+        }
+        let remote = pool.remote();
+        drop(pool);
+        let left = Scripted::arrive(remote);
+        Run { log: left.log().into_iter().map(unnumbered).collect(), observations, seen: left.seen(), looks }
+    })
+}
+
+/// The pool's id, which tells it from the process's others, is no property of the script.
+fn unnumbered(event: Event) -> Event {
+    let pool = PoolId(0);
+    match event {
+        Event::PoolBuilt { min, max, .. } => Event::PoolBuilt { pool, min, max },
+        Event::StopCalled { .. } => Event::StopCalled { pool },
+        Event::PoolStopping { .. } => Event::PoolStopping { pool },
+        Event::PoolStopped { .. } => Event::PoolStopped { pool },
+        event => event,
+    }
+}
+
+/// Why a log is not one of the spec's, with its script.
+struct Rejected(String);
+
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Asks the monitor about the complete log of a pool that was dropped, and whether the pool's numbers were those that
+/// the spec makes of the log.
+fn judge(lifo: bool, log: &[Event], looks: &[(usize, Numbers)]) -> Result<(), String> {
+    let mut monitor = Monitor::new(Params { lifo, ..Params::default() }).with_invariants();
+    let mut looks = looks.iter().peekable();
+    for (at, event) in log.iter().enumerate() {
+        while let Some((_, numbers)) = looks.next_if(|(told, _)| *told == at) {
+            agrees(numbers, monitor.state())?;
+        }
+        monitor.accept(*event).map_err(|report| report.to_string())?;
+    }
+    looks.try_for_each(|(_, numbers)| agrees(numbers, monitor.state()))?;
+    at_rest(monitor.state())?;
+    let state = monitor.state();
+    if state.phase == PoolState::Stopped && state.seats.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the pool was dropped, but is {:?} with the seats {:?}", state.phase, state.seats))
+    }
+}
+
+fn agrees(numbers: &Numbers, state: &State) -> Result<(), String> {
+    let expected = Numbers {
+        state: state.phase,
+        size: state.queued().count(),
+        outstanding: state.tasks.values().filter(|task| task.outcome.is_none()).count(),
+        running: state.running,
+        min: state.min,
+        max: state.max,
+    };
+    if *numbers == expected { Ok(()) } else { Err(format!("the pool says {numbers:?}, the spec {expected:?}")) }
+}
+
+/// A drive came back with the end that it told.
+fn told_its_end(run: &Run) -> Result<(), String> {
+    let mut before = 0;
+    for (observation, (told, _)) in run.observations.iter().zip(&run.looks) {
+        let events = &run.log[std::mem::replace(&mut before, *told)..*told];
+        if let Some(Event::ScheduleEnded { end, .. }) = events.iter().rfind(|event| event.name() == "schedule_ended")
+            && let Observation::Drove(said) = observation
+            && said != end
+        {
+            return Err(format!("a drive told {end:?} and came back with {said:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn conforms(script: &Script) -> Result<Run, Rejected> {
+    let run = run(script);
+    match judge(script.build.lifo, &run.log, &run.looks).and_then(|()| told_its_end(&run)) {
+        Ok(()) => Ok(run),
+        Err(why) => Err(Rejected(format!("{script}\n{why}"))),
+    }
+}
+
+fn catalog() -> Vec<(&'static str, Script)> {
+    let parse = |(name, text): catalog::Entry| match text.parse() {
+        Ok(script) => (name, script),
+        Err(why) => panic!("{name}: {why}"),
+    };
+    catalog::entries().into_iter().map(parse).collect()
+}
+
+#[test]
+fn the_spec_accepts_what_each_written_script_does() {
+    let wrong: Vec<String> = catalog()
+        .into_iter()
+        .filter_map(|(name, script)| conforms(&script).err().map(|why| format!("{name}\n{}", why.0)))
+        .collect();
+    assert!(wrong.is_empty(), "{} scripts are not accepted:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// How many scripts are drawn.
+fn cases() -> u64 {
+    std::env::var("COPOOL_CONFORMANCE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+}
+
+/// Checks that many drawn scripts; says how many.
+fn draw(cases: u64, property: fn(Case) -> Result<(), Rejected>) {
+    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    println!("{cases} scripts were drawn");
+}
+
+#[test]
+fn the_spec_accepts_what_any_script_of_one_thread_does() {
+    static TOLD: Mutex<[usize; Event::ARROWS]> = Mutex::new([0; Event::ARROWS]);
+    fn accepted(case: Case) -> Result<(), Rejected> {
+        let run = conforms(&case.0)?;
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        run.log.iter().filter_map(|event| told.get_mut(event.arrow() as usize)).for_each(|count| *count += 1);
+        Ok(())
+    }
+    draw(cases(), accepted);
+    let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("{:?}", Event::NAMES.iter().zip(*told).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_script_of_one_thread_does_the_same_each_time() {
+    fn same(case: Case) -> Result<(), Rejected> {
+        let (once, again) = (run(&case.0), run(&case.0));
+        if once == again { Ok(()) } else { Err(Rejected(format!("{}\n{once:#?}\n{again:#?}", case.0))) }
+    }
+    catalog().into_iter().for_each(|(name, script)| assert_eq!(run(&script), run(&script), "{name}"));
+    draw(cases().div_ceil(4), same);
+}
+
+/// Keeps the events of a pool that no script builds.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<Event>>>);
+
+impl Listener for Told {
+    fn on_event(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(*event);
+    }
+}
+
+/// Arrow 19 needs a clock that goes by itself: on a virtual one a pool with one seat never blocks.
+fn blocked() -> Vec<Event> {
+    let told = Told::default();
+    let kept = told.clone();
+    within("a seat blocks for a keep-alive", move || {
+        let builder = CoroutinePool::builder().keep_alive(Duration::from_millis(1));
+        let mut pool = builder.listener(told).build().expect("the settings are valid");
+        pool.spawn(|| copool::delay(Duration::from_millis(1))).expect("it runs");
+        pool.drain(None).expect("nothing refuses it");
+        pool.spawn(|| ()).expect("it runs");
+        pool.try_schedule_task().expect("nothing refuses it");
+    });
+    kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[test]
+fn every_arrow_is_seen() {
+    let mut counts = vec![0; Event::NAMES.len()];
+    let mut count = |log: &[Event]| log.iter().for_each(|event| counts[event.arrow() as usize] += 1);
+    catalog().iter().for_each(|(_, script)| count(&run(script).log));
+    let log = blocked();
+    assert_eq!(judge(false, &log, &[]), Ok(()));
+    count(&log);
+    let named =
+        |from: &[usize]| Event::NAMES.iter().zip(from).map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>();
+    println!("{}", named(&counts).join("\n"));
+    let missing: Vec<&str> = (0..Event::ARROWS).filter(|at| counts[*at] == 0).map(|at| Event::NAMES[at]).collect();
+    assert!(missing.is_empty(), "{} of {} arrows are missing: {missing:?}", missing.len(), Event::ARROWS);
+}
+
+/// What may be left out somewhere: what says nothing that the next event does not say too, and what changed nothing. Of
+/// every other event each single one is missed.
+const OPTIONAL: [&str; 9] = [
+    "cancel_requested",
+    "limits_changed",
+    "next_poll",
+    "nothing_to_do",
+    "overran",
+    "task_rejected",
+    "timer_armed",
+    "worker_exited",
+    "worker_returned",
+];
+
+#[test]
+fn an_event_that_is_left_out_is_noticed() {
+    let mut unnoticed = BTreeMap::new();
+    for (name, script) in catalog() {
+        let log = run(&script).log;
+        for at in 0..log.len().min(400) {
+            let rest = [&log[..at], &log[at + 1..]].concat();
+            if judge(script.build.lifo, &rest, &[]).is_ok() {
+                unnoticed.insert(log[at].name(), name);
+            }
+        }
+    }
+    let surprises: Vec<_> = unnoticed.iter().filter(|(event, _)| !OPTIONAL.contains(event)).collect();
+    assert!(surprises.is_empty(), "left out and not noticed, each in the script of this name: {surprises:?}");
+}
