@@ -273,7 +273,10 @@ impl Seat {
     pub(crate) fn requeue_held(&self) {
         let held = std::mem::take(&mut *self.post.held.lock());
         for task in held {
-            self.queue.push(task);
+            match task.core().priority() {
+                0 => self.queue.push(task),
+                priority => self.shared().lane.push(priority, task),
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! What the types forbid, and which auto traits they promise: programs that must not compile, and assertions that must.
 //!
 //! Each program of `compile_fail/` marks the lines that the compiler has to refuse, with the code of the error, as in
-//! `//~ E0277`. The compiler is asked directly, with the library that this test is linked to: nothing is built for it, and
-//! no message is compared, as messages change with each compiler.
+//! `//~ E0277`. The compiler is asked directly, with the library that this test is linked to: nothing is built for it,
+//! and no message is compared, as messages change with each compiler.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -76,10 +76,16 @@ impl fmt::Debug for Rejected {
     }
 }
 
+/// Up to so many events a log is also asked for S1–S9, at each event, and for what becomes of it without one of them.
+const SHORT: usize = 400;
+
 /// Asks the monitor about the complete log of a pool that was dropped, and whether the pool's numbers were those that
 /// the spec makes of the log.
 fn judge(lifo: bool, log: &[Event], looks: &[(usize, Numbers)]) -> Result<(), String> {
-    let mut monitor = Monitor::new(Params { lifo, ..Params::default() }).with_invariants();
+    let mut monitor = Monitor::new(Params { lifo, ..Params::default() });
+    if log.len() <= SHORT {
+        monitor = monitor.with_invariants();
+    }
     let mut looks = looks.iter().peekable();
     for (at, event) in log.iter().enumerate() {
         while let Some((_, numbers)) = looks.next_if(|(told, _)| *told == at) {
@@ -166,7 +172,8 @@ fn the_spec_accepts_what_any_script_of_one_thread_does() {
     fn accepted(case: Case) -> Result<(), Rejected> {
         let run = conforms(&case.0)?;
         let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
-        run.log.iter().filter_map(|event| told.get_mut(event.arrow() as usize)).for_each(|count| *count += 1);
+        let arrows = run.log.iter().map(|event| event.arrow() as usize).filter(|arrow| *arrow < Event::ARROWS);
+        arrows.for_each(|arrow| told[arrow] += 1);
         Ok(())
     }
     draw(cases(), accepted);
@@ -243,7 +250,7 @@ fn an_event_that_is_left_out_is_noticed() {
     let mut unnoticed = BTreeMap::new();
     for (name, script) in catalog() {
         let log = run(&script).log;
-        for at in 0..log.len().min(400) {
+        for at in (0..log.len()).filter(|_| log.len() <= SHORT) {
             let rest = [&log[..at], &log[at + 1..]].concat();
             if judge(script.build.lifo, &rest, &[]).is_ok() {
                 unnoticed.insert(log[at].name(), name);

@@ -13,7 +13,7 @@ use crate::listener::Listener;
 use crate::queue::LocalOrder;
 use crate::schedule::Goal;
 use crate::stack::{self, Stacks};
-use crate::sync::{Arc, AtomicBool, Ordering, prepare_fences, serial, thread};
+use crate::sync::{Arc, AtomicBool, Ordering, catch, prepare_fences, serial, thread};
 use crate::syscall::Helpers;
 
 /// The default of `max_size`.
@@ -181,7 +181,8 @@ fn start(handle: PoolHandle, name: String) -> std::io::Result<Background> {
     let stays = Arc::new(AtomicBool::new(false));
     let (says, flag) = (Arc::clone(&done), Arc::clone(&stays));
     let thread = thread::spawn(name, move || {
-        serve(handle);
+        // Even if a fault of our own should unwind: the owner's drop waits for the token.
+        drop(catch(|| serve(handle)));
         let leaks = here::leaks() > 0;
         // Ordering: Release publishes the flag with the token that follows; the token's lock would do.
         flag.swap(leaks, Ordering::Release);

@@ -82,7 +82,7 @@ impl PoolHandle {
     where
         F: FnOnce(Option<usize>) -> Option<usize> + Send + 'static,
     {
-        let label = name.map(|name| Box::new(Label { name: Some(name), stack: 0 }));
+        let label = name.map(|name| Box::new(Label { name: Some(name), stack: 0, priority: 0 }));
         self.submit_with(f, move |f| f(param), label, priority.unwrap_or(0))
     }
 

@@ -73,7 +73,8 @@ impl<'a> TaskBuilder<'a> {
                 return Err(Rejected::new(f, RejectReason::StackTooLarge { size }));
             }
         };
-        let label = (self.name.is_some() || stack > 0).then(|| Box::new(Label { name: self.name, stack }));
+        let label = (self.name.is_some() || stack > 0)
+            .then(|| Box::new(Label { name: self.name, stack, priority: self.priority }));
         self.pool.submit(f, label, self.priority)
     }
 }

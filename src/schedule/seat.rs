@@ -11,6 +11,7 @@ use copool_spec::{Event, TaskId, Tell, WorkerId, WorkerState};
 use slab::Slab;
 
 use super::timers::Timers;
+use crate::here;
 use crate::pool::{Orphan, Post, Shared};
 use crate::queue::Queue;
 use crate::stack::Stack;
@@ -352,6 +353,16 @@ impl Seat {
         for stack in self.stacks.take() {
             self.shared().stacks.give(stack);
         }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // A seat that has left is on no list and has no worker. One that a fault of our own cut short takes neither its
+        // place nor its coroutines with it: dropping those would unwind them by force, over fields that are gone.
+        here::delist(self);
+        std::mem::forget(self.ready.take());
+        std::mem::forget(self.suspended.take());
     }
 }
 

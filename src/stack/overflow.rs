@@ -54,8 +54,10 @@ pub(crate) fn install(describe: Describe) {
         ours.sa_sigaction = on_fault as *const () as libc::sighandler_t;
         // The mask and the other flags stay as the predecessor wants them.
         ours.sa_flags = (before.sa_flags | libc::SA_SIGINFO | libc::SA_ONSTACK) & !libc::SA_RESETHAND;
-        if let Some(before) = action(signal, Some(&ours)) {
-            publish(previous, before);
+        if let Some(truth) = action(signal, Some(&ours))
+            && truth.sa_sigaction != before.sa_sigaction
+        {
+            publish(previous, truth);
         }
     }
 }

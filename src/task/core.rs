@@ -38,6 +38,7 @@ pub(crate) struct Label {
     pub(crate) name: Option<String>,
     /// The least stack it needs, in bytes; 0 for the pool's.
     pub(crate) stack: usize,
+    pub(crate) priority: i64,
 }
 
 /// The part of the cell that does not depend on the task's types.
@@ -75,6 +76,11 @@ impl Core {
 
     pub(crate) fn name(&self) -> Option<&str> {
         self.label.as_ref()?.name.as_deref()
+    }
+
+    /// Its priority, if it needs a stack of its own; to be queued again when there was none.
+    pub(crate) fn priority(&self) -> i64 {
+        self.label.as_ref().map_or(0, |label| label.priority)
     }
 
     #[inline]

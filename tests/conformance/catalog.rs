@@ -90,22 +90,46 @@ const WRITTEN: &[(&str, &str)] = &[
     ),
 ];
 
-/// All of them, those of more than 32 and of more than 257 tasks too.
+/// All of them.
 pub(crate) fn entries() -> Vec<Entry> {
     let mut entries: Vec<Entry> = WRITTEN.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
-    entries.push(("a turn is over after 32 tasks", many(70, |_| 0)));
-    entries.push(("ageing polls of lane and deque", many(250, |n| i64::from(n % 3) - 1)));
+    entries.push(("a turn is over after 32 tasks", turns()));
+    entries.push(("ageing polls of lane and deque", ageing("")));
+    entries.push(("ageing polls of a deque whose youngest is first", ageing("lifo")));
     entries
 }
 
-/// So many tasks, the first of which suspends, and some drives in between, since polls that fail count too.
-fn many(count: u8, priority: impl Fn(u8) -> i64) -> String {
+/// More tasks than two turns take, and one that waits behind them.
+fn turns() -> String {
     let mut text = "pool max 2\nthread\n submit t255 { suspend; suspend }\n".to_owned();
-    for drive in 0..30 {
-        let _ = writeln!(text, " submit t{} {{}}\n schedule", 225 + drive);
-    }
-    for n in 0..count.min(224) {
-        let _ = writeln!(text, " submit t{n} priority {} {{}}", priority(n));
+    for n in 0..70 {
+        let _ = writeln!(text, " submit t{n} {{}}");
     }
     text + " drain\n"
+}
+
+/// Brings a seat close to each of its first four ageing polls and gives it the choice there: late tasks, usual ones, and
+/// urgent ones that come first in all other polls.
+fn ageing(order: &str) -> String {
+    const AGE: usize = 257;
+    const URGENT: usize = 8;
+    let mut text = format!("pool max 3 {order}\nthread\n submit t255 {{ park }}\n schedule\n");
+    let mut polls = 1;
+    let mut key = 0;
+    for aged in 1..=4 {
+        // A worker that is there for `min_size` alone polls once, in vain, and then has to leave.
+        while polls + URGENT / 2 < aged * AGE {
+            text += " set-min 2\n drain\n set-min 0\n schedule\n";
+            polls += 1;
+        }
+        let priorities = [5, 4, 0, 0].into_iter().chain([-1; URGENT]);
+        for priority in priorities {
+            let _ = writeln!(text, " submit t{key} priority {priority} {{}}");
+            key += 1;
+            polls += 1;
+        }
+        text += " schedule\n";
+        polls += 1;
+    }
+    text + " unpark t255\n drain\n"
 }

@@ -239,26 +239,6 @@ fn a_pool_is_built_used_and_dropped_in_the_destructor_of_a_thread_local() {
 }
 
 #[test]
-fn a_pool_forgotten_in_the_destructor_of_a_thread_local_aborts_as_well() {
-    let end = alone(name!(a_pool_forgotten_in_the_destructor_of_a_thread_local_aborts_as_well), || {
-        AT_END.with(|at_end| {
-            at_end.0.set(Some(|| {
-                let mut pool = CoroutinePool::default();
-                pool.spawn(|| LOUD.with(|_| forever())).unwrap();
-                pool.try_schedule_task().unwrap();
-                forget(pool);
-            }));
-        });
-        // What looks for suspended tasks at the end of the thread is there from the first drive on, and goes before.
-        let mut pool = CoroutinePool::default();
-        pool.spawn(|| ()).unwrap();
-        pool.drain(None).unwrap();
-    });
-    let Some(end) = end else { return };
-    assert_aborted(&end, 1);
-}
-
-#[test]
 fn a_pool_with_suspended_tasks_in_a_thread_local_that_goes_first_is_dropped_with_its_thread() {
     let test = name!(a_pool_with_suspended_tasks_in_a_thread_local_that_goes_first_is_dropped_with_its_thread);
     let end = alone(test, || {
