@@ -90,26 +90,30 @@ pub(crate) fn innermost<R>(f: impl FnOnce(Option<&Seat>) -> R) -> R {
     f(unsafe { seat.as_ref() })
 }
 
-/// Hands this thread's seat of the pool to `f`, driven or not, if it has one.
+/// This thread's seat of the pool, driven or not, if it has one.
 ///
-/// The seat stays allocated meanwhile, even if `f` runs user code (a listener, a task) that drops the pool.
-#[inline]
-pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -> R {
+/// The seat stays allocated while the caller has it, even if a listener or a task drops the pool meanwhile.
+#[inline(always)]
+pub(crate) fn find_seat(shared: &Shared) -> Option<Rc<Seat>> {
     let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
     // SAFETY: the list holds the seats of this thread that have not left; each is alive until it leaves, and only this
     // thread changes the list.
     while let Some(own) = unsafe { seat.as_ref() } {
         if ptr::eq(&*own.post.shared, shared) {
             // SAFETY: a seat on the list is in an `Rc` (`enlist`), which has not given up its own count yet.
-            let own = unsafe {
+            return Some(unsafe {
                 Rc::increment_strong_count(seat);
                 Rc::from_raw(seat)
-            };
-            return f(Some(&own));
+            });
         }
         seat = own.next.get();
     }
-    f(None)
+    None
+}
+
+/// Hands this thread's seat of the pool to `f`, as [`find_seat`] finds it.
+pub(crate) fn own_seat<R>(shared: &Shared, f: impl FnOnce(Option<&Seat>) -> R) -> R {
+    f(find_seat(shared).as_deref())
 }
 
 /// Puts a seat on the thread's list. `false` if the thread is past its thread-locals.

@@ -8,7 +8,7 @@ use copool_spec::Tell;
 
 use super::{Count, PoolHandle, Shared};
 use crate::error::{RejectReason, Rejected};
-use crate::here::own_seat;
+use crate::here::find_seat;
 use crate::schedule::Seat;
 use crate::stack::{self, SizeError};
 use crate::sync::{Arc, light_fence};
@@ -108,20 +108,20 @@ impl PoolHandle {
         C: FnOnce(F) -> T + Send + 'static,
         T: Send + 'static,
     {
-        own_seat(&self.shared, |seat| {
-            let (id, home) = match seat {
-                Some(seat) => (seat.next_task_id(), &seat.home),
-                None => (self.shared.next_task_id(), &self.home),
-            };
-            if !self.shared.admit(seat) {
-                self.shared.task_rejected(id);
-                return Err(Rejected::new(f, RejectReason::Stopped));
-            }
-            self.shared.task_accepted(seat.filter(|_| priority == 0).map(|seat| seat.post.id), id, priority);
-            let task: Task = Arc::new(TaskCell::new(Core::new(id, Arc::clone(home), label), move || call(f)));
-            self.shared.enqueue(seat, Task::clone(&task), priority);
-            Ok(JoinHandle::new(task))
-        })
+        let seat = find_seat(&self.shared);
+        let seat = seat.as_deref();
+        let (id, home) = match seat {
+            Some(seat) => (seat.next_task_id(), &seat.home),
+            None => (self.shared.next_task_id(), &self.home),
+        };
+        if !self.shared.admit(seat) {
+            self.shared.task_rejected(id);
+            return Err(Rejected::new(f, RejectReason::Stopped));
+        }
+        self.shared.task_accepted(seat.filter(|_| priority == 0).map(|seat| seat.post.id), id, priority);
+        let task: Task = Arc::new(TaskCell::new(Core::new(id, Arc::clone(home), label), move || call(f)));
+        self.shared.enqueue(seat, Task::clone(&task), priority);
+        Ok(JoinHandle::new(task))
     }
 }
 

@@ -214,7 +214,12 @@ impl Seat {
     #[inline]
     pub(super) fn next_at_once(&self) -> Option<Box<Worker>> {
         if self.due.get() == 0 && !self.post.has_mail() && self.shared().signals.read().is_clear() {
-            self.ready.borrow_mut().pop_front()
+            let mut ready = self.ready.borrow_mut();
+            let worker = ready.pop_front();
+            if let Some(next) = ready.front() {
+                prefetch(next.frame);
+            }
+            worker
         } else {
             None
         }
@@ -354,6 +359,19 @@ impl Seat {
             self.shared().stacks.give(stack);
         }
     }
+}
+
+/// Has the processor fetch what the worker after the present one touches first: the end of its stack, by its frame.
+#[inline]
+fn prefetch(frame: *const Frame) {
+    #[cfg(target_arch = "x86_64")]
+    for line in 0..4 {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch is a hint: it reads nothing and takes any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(frame.cast::<i8>().wrapping_sub(64 * line)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = frame;
 }
 
 impl Drop for Seat {
