@@ -379,8 +379,8 @@ impl Drop for Seat {
         // A seat that has left is on no list and has no worker. One that a fault of our own cut short takes neither its
         // place nor its coroutines with it: dropping those would unwind them by force, over fields that are gone.
         here::delist(self);
-        std::mem::forget(self.ready.take());
-        std::mem::forget(self.suspended.take());
+        self.ready.take().into_iter().for_each(std::mem::forget);
+        self.suspended.take().drain().for_each(std::mem::forget);
     }
 }
 
