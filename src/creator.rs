@@ -81,6 +81,7 @@ impl Seat {
     /// Makes the worker for which a count was reserved.
     fn make_reserved(&self, making: Making) -> Obtained {
         let (shared, place) = (self.shared(), self.post.id);
+        self.given_seen.set(shared.stacks_given());
         let Some(stack) = self.take_stack(shared.fixed.stack_size) else {
             shared.limits.release();
             self.refused_stack();
@@ -249,6 +250,7 @@ impl Seat {
         let size = task.core().least_stack();
         let larger = self.take_stack(size).or_else(|| {
             self.give_up_stacks();
+            self.given_seen.set(self.shared().stacks_given());
             self.take_stack(size)
         });
         match larger {
@@ -285,6 +287,11 @@ impl Seat {
         let (shared, place) = (self.shared(), self.post.id);
         // SAFETY: as in `store`; the coroutine is never resumed again, so the frame stays for ever.
         let frame = unsafe { &*worker.frame };
+        if frame.core().word.spare(false) {
+            // Its `stop` never returns.
+            // Ordering: AcqRel, as when it was counted.
+            shared.in_stop.fetch_sub(1, Ordering::AcqRel);
+        }
         shared.abandon_started(frame.core());
         if let Some(key) = frame.roster.get() {
             self.post.roster.leave(key);
@@ -323,11 +330,10 @@ impl Shared {
         above()
     }
 
-    /// A worker's count was released or its stack idles: the last one of a closed pool stops it.
+    /// A worker's count was released, or idles: what waits may be for a sleeper now; the last one of a closed pool stops
+    /// it.
     fn released(&self) {
-        if self.signals.read().is_closed() {
-            self.settle();
-        }
+        self.pass_on();
     }
 
     /// Lets an idle worker go in a pool that has stopped working.

@@ -51,6 +51,13 @@ impl Shared {
     pub(crate) fn stop(self: &Arc<Self>, grace: Duration) -> StopReport {
         self.stop_called(self.id);
         self.close();
+        // A cancelled task unwinds from here, before it is marked.
+        here(|here| match here {
+            Here::Task(seat, frame) if Arc::ptr_eq(&seat.post.shared, self) => {
+                frame.point(seat);
+            }
+            _ => {}
+        });
         // A task in `stop` is spared, and nobody waits for it; so is one whose system call calls `stop`.
         let caller = current().filter(|task| Arc::ptr_eq(task.core().shared(), self));
         let in_stop = caller.as_ref().map(|task| InStop::enter(self, task.core()));

@@ -178,6 +178,7 @@ impl Seat {
             self.pollers.set(self.pollers.get() - 1);
         }
         self.resume(worker);
+        self.told_stall.set(false);
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         if turns.is_multiple_of(LOOK_FAR_EVERY) {
@@ -213,6 +214,10 @@ impl Seat {
             }
             Goal::Drained | Goal::Ended(_) if stalled => Some(DriveEnd::Stalled),
             Goal::Stopped { patient: true } => {
+                if stalled && !self.told_stall.replace(true) {
+                    // This seat stays; a drive that sleeps elsewhere has to say so.
+                    shared.wake_all();
+                }
                 // A background thread stays, whatever its clock.
                 let jumped = shared.clock.is_auto() && self.jump(earliest(timer, expiry)).is_none();
                 if !jumped {
@@ -243,10 +248,14 @@ impl Seat {
     fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
         let watches = self.watch(goal);
+        // A sleeping seat keeps no stack from the others.
+        self.give_up_stacks();
         self.post.announce();
         // All that could have changed without waking this seat is looked at again from here on, the times included.
         let until = earliest(earliest(self.next_timer(), shared.next_expiry()), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
+        let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
+        let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());
         if !due && !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
             shared.seat_blocked(self.post.id);
             // A virtual clock wakes the seat when it is advanced.

@@ -6,7 +6,8 @@
 //!
 //! Helpers are started as calls come, up to a limit; beyond it calls queue, first in, first out. An idle one exits after
 //! a while. If none can be started, the call runs in place. On a virtual clock there are none: the seat itself runs the
-//! calls, one each time it looks around. Tested in `tests/syscall.rs`.
+//! calls, one each time it looks around. Tested in
+//! `tests/scenarios.rs` and `tests/misuse.rs`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -180,12 +181,13 @@ impl Helpers {
         if state.live > 0 {
             return Ok(());
         }
+        // Nobody is left to run what is queued, this call and perhaps those of others who relied on this thread.
+        let calls = std::mem::take(&mut state.queue);
+        drop(state);
         let own = |call: &Call| Arc::ptr_eq(&call.task, task) && call.generation == generation;
-        match state.queue.iter().position(own).and_then(|at| state.queue.remove(at)) {
-            Some(call) => Err(call),
-            // Another helper came, took it, and went again.
-            None => Ok(()),
-        }
+        let (own, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(own);
+        others.into_iter().for_each(Call::run);
+        own.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Lets the helpers go once their queue is empty. Calls that come later run in place.

@@ -100,7 +100,9 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
     let mut held = first;
     let mut turn = 0;
     loop {
-        if seat.is_retiring() && held.is_none() {
+        if seat.is_retiring() {
+            // Its task goes back to a queue when the drive ends.
+            seat.post.held.lock().extend(held.take());
             return Exit::TimeOver;
         }
         let task = match held.take() {
@@ -153,13 +155,22 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) ->
     post.tally.add(Count::Dequeued);
     seat.task_started(post.id, id, task_id);
     light_fence();
-    if shared.signals.read().is_abandoning() {
-        // The sweep may have missed this one; see `Roster`.
+    // The sweep of a stop may have missed this one; see `Roster`.
+    let given_up = shared.signals.read().is_abandoning() && {
         shared.abandon_started(core);
-    }
+        core.word.outcome().is_some()
+    };
     let frame = Frame::new(task, id, yielder, size);
     let core = frame.core();
     seat.frame.set(&frame);
+    if given_up {
+        // SAFETY: this call has won `start`, and leaves it at that: the body is its own.
+        unsafe { frame.task.drop_body() };
+        seat.frame.set(std::ptr::null());
+        seat.task_unwound(task_id);
+        leave_roster(seat, &frame);
+        return Polled::Ended;
+    }
     // SAFETY: this call has won `start`.
     let ran = unsafe { frame.task.run() };
     frame.locals.clear();
@@ -182,11 +193,18 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) ->
         // SAFETY: the task was abandoned while it ran, so the body is still its runner's.
         Finish::Lost => unsafe { frame.task.drop_body() },
     }
+    leave_roster(seat, &frame);
+    if outcome == Outcome::Panicked { Polled::Errored } else { Polled::Ended }
+}
+
+/// The task is over: no stop will look for it any more.
+#[inline]
+fn leave_roster(seat: &Seat, frame: &Frame) {
+    let post = &seat.post;
     match frame.roster.get() {
         Some(key) => post.roster.leave(key),
-        None => post.roster.leave_new(|| shared.signals.read().is_abandoning()),
+        None => post.roster.leave_new(|| post.shared.signals.read().is_abandoning()),
     }
-    if outcome == Outcome::Panicked { Polled::Errored } else { Polled::Ended }
 }
 
 fn ran_event(outcome: Outcome) -> Ran {

@@ -5,9 +5,9 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use copool::scripted::Scripted;
+use copool::spec::Params;
 use copool::spec::monitor::Monitor;
 use copool::spec::script::{Build, Key, Op, Pool, Script, Step, Submission};
-use copool::spec::Params;
 use libfuzzer_sys::fuzz_target;
 
 /// How many operations and how many steps a script has at most.

@@ -104,7 +104,9 @@ impl Shared {
 
     pub(crate) fn put_idle(&self, idle: Idle) {
         let mut list = self.idle.lock();
-        list.push_back(idle);
+        // In the order in which they idle out, whoever put them back.
+        let at = list.partition_point(|other| other.since <= idle.since);
+        list.insert(at, idle);
         // Ordering: Relaxed; the lock is held.
         self.idle_count.store(list.len(), Ordering::Relaxed);
     }

@@ -2,8 +2,6 @@
 //!
 //! `min`, `max` and `running` share one word, so that "one more, if below max" (arrows 4, 11, 17) and "one less, if
 //! above min" (arrows 22 and 23) are one compare-and-swap each, and no reader ever sees `min > max` (S1, S4).
-//!
-//! Checked alone under loom in the tests of the `model` feature.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -19,16 +17,19 @@ pub(crate) struct Numbers {
     pub(crate) min: u32,
     pub(crate) max: u32,
     pub(crate) running: u32,
+    /// The pool has stopped: no worker is made any more.
+    pub(crate) shut: bool,
 }
 
 impl Numbers {
     fn unpack(word: u64) -> Self {
         let field = |n: u32| ((word >> (n * BITS)) & MASK) as u32;
-        Self { running: field(0), max: field(1), min: field(2) }
+        Self { running: field(0), max: field(1), min: field(2), shut: word >> (3 * BITS) != 0 }
     }
 
     fn pack(self) -> u64 {
-        u64::from(self.running) | u64::from(self.max) << BITS | u64::from(self.min) << (2 * BITS)
+        let numbers = u64::from(self.running) | u64::from(self.max) << BITS | u64::from(self.min) << (2 * BITS);
+        numbers | u64::from(self.shut) << (3 * BITS)
     }
 }
 
@@ -53,7 +54,7 @@ impl Limits {
         if min > max {
             return Err(Refused::MinAboveMax { min, max });
         }
-        Ok(Self(AtomicU64::new(Numbers { min, max, running: 0 }.pack())))
+        Ok(Self(AtomicU64::new(Numbers { min, max, running: 0, shut: false }.pack())))
     }
 
     pub(crate) fn load(&self) -> Numbers {
@@ -78,13 +79,25 @@ impl Limits {
     /// One more worker, if there are fewer than `max`.
     #[must_use]
     pub(crate) fn reserve(&self) -> bool {
-        self.change(|n| if n.running < n.max { Ok(Numbers { running: n.running + 1, ..n }) } else { Err(()) }).is_ok()
+        self.change(
+            |n| if n.running < n.max && !n.shut { Ok(Numbers { running: n.running + 1, ..n }) } else { Err(()) },
+        )
+        .is_ok()
     }
 
     /// One more worker, if there are fewer than `min`.
     #[must_use]
     pub(crate) fn reserve_below_min(&self) -> bool {
-        self.change(|n| if n.running < n.min { Ok(Numbers { running: n.running + 1, ..n }) } else { Err(()) }).is_ok()
+        self.change(
+            |n| if n.running < n.min && !n.shut { Ok(Numbers { running: n.running + 1, ..n }) } else { Err(()) },
+        )
+        .is_ok()
+    }
+
+    /// No worker any more, from the instant at which there is none.
+    #[must_use]
+    pub(crate) fn shut(&self) -> bool {
+        self.change(|n| if n.running == 0 { Ok(Numbers { shut: true, ..n }) } else { Err(()) }).is_ok()
     }
 
     /// One less, without a question.
@@ -127,8 +140,8 @@ mod tests {
     use quickcheck::quickcheck;
 
     quickcheck! {
-        fn numbers_survive_packing(min: u32, max: u32, running: u32) -> bool {
-            let numbers = Numbers { min: min & MOST, max: max & MOST, running: running & MOST };
+        fn numbers_survive_packing(min: u32, max: u32, running: u32, shut: bool) -> bool {
+            let numbers = Numbers { min: min & MOST, max: max & MOST, running: running & MOST, shut };
             Numbers::unpack(numbers.pack()) == numbers
         }
 

@@ -249,6 +249,9 @@ impl PoolHandle {
         let limits = self.shared.limits.load();
         let keep_alive = u64::try_from(self.shared.keep_alive().as_nanos()).unwrap_or(u64::MAX);
         self.shared.limits_changed(limits.min, limits.max, keep_alive);
+        if self.shared.signals.read().is_lowered() {
+            self.shared.is_above_max();
+        }
         // A sleeper may have gone to sleep for want of a worker, or until a keep-alive that is over now.
         self.shared.wake_all();
     }

@@ -2,7 +2,8 @@
 //!
 //! A seat goes to sleep in four steps: it announces it (`announce`), executes the heavy fence, looks again at every
 //! source of work, and only then parks. Whoever brings work pushes it first, executes the light fence, and then reads
-//! whether anybody sleeps. One of the two sees the other (L2); `tests/checked_sleep.rs` breaks each step under loom.
+//! whether anybody sleeps. One of the two sees the other (L2). The whole pool sleeps and wakes under loom and shuttle in `tests/smoke_loom.rs` and
+//! `tests/smoke_shuttle.rs`.
 
 use std::time::Instant;
 

@@ -15,7 +15,7 @@ use crate::listener::Listener;
 use crate::queue::{Lane, LocalOrder};
 use crate::stack::Stacks;
 use crate::sync::deque::Injector;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, CachePadded, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, CachePadded, Mutex, Ordering, light_fence};
 use crate::syscall::Helpers;
 use crate::task::{self, Task, Waiter};
 use crate::worker::Idle;
@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) workers_created: AtomicU64,
     pub(crate) stacks_leaked: AtomicU64,
     pub(crate) stacks_refused: AtomicU64,
+    /// How many times a seat has given stacks back for all.
+    stacks_given: AtomicU64,
     pub(crate) stolen: AtomicU64,
     threads: AtomicUsize,
     outside_ids: AtomicU64,
@@ -110,6 +112,7 @@ impl Shared {
             workers_created: AtomicU64::new(0),
             stacks_leaked: AtomicU64::new(0),
             stacks_refused: AtomicU64::new(0),
+            stacks_given: AtomicU64::new(0),
             stolen: AtomicU64::new(0),
             threads: AtomicUsize::new(0),
             outside_ids: AtomicU64::new(0),
@@ -156,6 +159,23 @@ impl Shared {
     pub(crate) fn next_worker_id(&self) -> WorkerId {
         // Ordering: Relaxed, as in `next_task_id`.
         WorkerId(self.workers_created.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn stacks_given(&self) -> u64 {
+        // Ordering: Acquire, so that a later attempt to take finds the stacks. Before a sleep the caller has a fence.
+        self.stacks_given.load(Ordering::Acquire)
+    }
+
+    /// Stacks were given back: whoever was refused one tries again.
+    pub(crate) fn stacks_returned(&self) {
+        // Ordering: AcqRel; the fence orders it before the look at who was refused, and who sleeps.
+        self.stacks_given.fetch_add(1, Ordering::AcqRel);
+        light_fence();
+        // Ordering: Relaxed, after the fence.
+        if self.stacks_refused.load(Ordering::Relaxed) > 0 {
+            // All of them: a task that waits for a larger stack is its own seat's.
+            self.wake_all();
+        }
     }
 
     pub(crate) fn add_thread(&self) {

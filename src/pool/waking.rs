@@ -121,7 +121,7 @@ impl Shared {
         while let Some(idle) = self.take_idle() {
             self.retire(idle);
         }
-        if self.limits.load().running == 0 && self.signals.stopped() {
+        if self.limits.shut() && self.signals.stopped() {
             self.pool_stopped(self.id);
             self.stacks.trim();
             self.helpers.close();

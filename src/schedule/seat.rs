@@ -70,6 +70,10 @@ pub(crate) struct Seat {
     /// The last attempt to get a stack failed.
     pub(crate) exhausted: Cell<bool>,
     pub(crate) drives: Cell<u64>,
+    /// Sleeping drives were told that the pool is stalled, and no worker has had a turn since.
+    pub(super) told_stall: Cell<bool>,
+    /// How many times stacks had been given back to the pool when this seat last wanted one.
+    pub(crate) given_seen: Cell<u64>,
     /// Turns of workers, for what is looked at every so many.
     pub(super) turns: Cell<u32>,
     /// The next seat of this thread; see [`here`](crate::here).
@@ -120,6 +124,8 @@ impl Seat {
             outer_panic: Cell::new(false),
             exhausted: Cell::new(false),
             drives: Cell::new(0),
+            told_stall: Cell::new(false),
+            given_seen: Cell::new(0),
             turns: Cell::new(0),
             next: Cell::new(std::ptr::null()),
             ids: Cell::new((0, 0)),
@@ -345,19 +351,24 @@ impl Seat {
             self.stacks.borrow_mut().push(stack);
         } else {
             self.shared().stacks.give(stack);
+            self.shared().stacks_returned();
         }
         // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
         if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
             self.give_up_stacks();
-            self.shared().pass_on();
         }
     }
 
     /// Gives the kept stacks back: they are kept for the time of one drive, since nobody else can reach them.
     pub(crate) fn give_up_stacks(&self) {
-        for stack in self.stacks.take() {
+        let kept = self.stacks.take();
+        if kept.is_empty() {
+            return;
+        }
+        for stack in kept {
             self.shared().stacks.give(stack);
         }
+        self.shared().stacks_returned();
     }
 }
 

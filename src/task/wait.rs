@@ -12,8 +12,6 @@
 //! | `DEAF` | it waits for a system call, which no interrupt cuts short | `begin` | the one waker |
 //! | `JOIN` | only a task of its own pool can end it: what counts towards a stall | `begin` | the one waker |
 //! | `INTERRUPT` | the task has to unwind | `interrupt`, for good | never |
-//!
-//! Checked alone under loom in the tests of the `model` feature.
 
 use crate::sync::{AtomicU64, Ordering};
 

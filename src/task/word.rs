@@ -10,8 +10,6 @@
 //! Each transition is one read-modify-write, so exactly one of two racing ones wins and knows it (S2). The flags
 //! `CANCEL` (asked to unwind), `WAITERS` (somebody is in the list of waiters), `TAKEN` (the result was taken) and
 //! `SPARED` (the task is in `stop`, which does not abandon it) are kept across transitions.
-//!
-//! Checked alone under loom in the tests of the `model` feature.
 
 use copool_spec::Outcome;
 
@@ -202,15 +200,16 @@ impl Word {
         self.0.fetch_or(TAKEN, Ordering::AcqRel) & TAKEN == 0
     }
 
-    /// Marks the task as being in `stop`, or not any more.
-    pub(crate) fn spare(&self, spared: bool) {
-        if spared {
+    /// Marks the task as being in `stop`, or not any more. Says whether it was marked before.
+    pub(crate) fn spare(&self, spared: bool) -> bool {
+        let before = if spared {
             // Ordering: AcqRel, as all transitions.
-            self.0.fetch_or(SPARED, Ordering::AcqRel);
+            self.0.fetch_or(SPARED, Ordering::AcqRel)
         } else {
             // Ordering: AcqRel, as all transitions.
-            self.0.fetch_and(!SPARED, Ordering::AcqRel);
-        }
+            self.0.fetch_and(!SPARED, Ordering::AcqRel)
+        };
+        before & SPARED != 0
     }
 
     /// Whether the started task has to unwind: cancelled, or abandoned under its feet.

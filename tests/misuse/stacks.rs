@@ -157,3 +157,31 @@ fn a_few_stacks_of_several_sizes_serve_many_tasks_on_several_threads() {
         }
     });
 }
+
+#[test]
+fn a_drive_that_ends_while_a_larger_stack_is_fetched_leaves_the_task_queued_and_no_worker_behind() {
+    within("goal reached while a stack is fetched", || {
+        let mut pool = CoroutinePool::default();
+        let small = pool.spawn(|| 1).unwrap();
+        let large = pool.task().stack_size(1 << 20).spawn(|| 2).unwrap();
+        assert_eq!(pool.wait(&small), Ok(DriveEnd::AllDone));
+        assert_eq!((pool.size(), pool.get_running_size()), (1, 0));
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!((small.join().unwrap(), large.join().unwrap()), (1, 2));
+    });
+}
+
+#[test]
+fn a_sleeping_seat_keeps_no_stack_from_the_others() {
+    within("one stack for two background threads", || {
+        let pool = CoroutinePool::builder().threads(2).max_stacks(1).build().unwrap();
+        let handle = pool.handle();
+        thread::spawn(move || {
+            for n in 0..200 {
+                assert_eq!(handle.spawn(move || n).unwrap().join().unwrap(), n);
+            }
+        })
+        .join()
+        .unwrap();
+    });
+}
