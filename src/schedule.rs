@@ -9,6 +9,7 @@
 //! it ends while tasks wait, it wakes another sleeper for them.
 
 mod seat;
+mod stacks;
 mod timers;
 
 use std::time::Instant;

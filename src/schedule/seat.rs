@@ -15,16 +15,13 @@ use crate::here;
 use crate::pool::{Orphan, Post, Shared};
 use crate::queue::Queue;
 use crate::stack::Stack;
-use crate::sync::{Arc, Ordering};
+use crate::sync::Arc;
 use crate::syscall::Call;
 use crate::task::{self, Frame, Generation, Home, Task};
 use crate::worker::Worker;
 
 /// After so many tasks in a row a worker goes to the back of the ready queue.
 pub(crate) const POLLS_PER_TURN: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 2 } else { 32 };
-
-/// How many stacks a seat keeps for itself.
-const STACKS_KEPT: usize = 256;
 
 /// What a seat has to look at between two tasks, as bits of one byte: on the hot path it is 0.
 mod due {
@@ -55,7 +52,7 @@ pub(crate) struct Seat {
     /// System calls that the seat itself runs, on a virtual clock.
     calls: RefCell<VecDeque<Call>>,
     deadline: Cell<Option<Instant>>,
-    stacks: RefCell<Vec<Stack>>,
+    pub(super) stacks: RefCell<Vec<Stack>>,
     /// The frame of the task that runs; null between tasks.
     pub(crate) frame: Cell<*const Frame>,
     /// A task that a worker has polled and cannot run on its stack.
@@ -332,43 +329,6 @@ impl Seat {
     pub(crate) fn disarm(&self) {
         self.timers.borrow_mut().clear();
         self.set_due(due::TIMERS, false);
-    }
-
-    // --- stacks --------------------------------------------------------------------------------------------------
-
-    pub(crate) fn take_stack(&self, size: usize) -> Option<Stack> {
-        if size == self.shared().fixed.stack_size
-            && let Some(stack) = self.stacks.borrow_mut().pop()
-        {
-            return Some(stack);
-        }
-        self.shared().stacks.take(size).ok()
-    }
-
-    pub(crate) fn give_stack(&self, stack: Stack) {
-        let kept = self.stacks.borrow().len() < STACKS_KEPT && stack.size() == self.shared().fixed.stack_size;
-        if kept {
-            self.stacks.borrow_mut().push(stack);
-        } else {
-            self.shared().stacks.give(stack);
-            self.shared().stacks_returned();
-        }
-        // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
-        if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
-            self.give_up_stacks();
-        }
-    }
-
-    /// Gives the kept stacks back: they are kept for the time of one drive, since nobody else can reach them.
-    pub(crate) fn give_up_stacks(&self) {
-        let kept = self.stacks.take();
-        if kept.is_empty() {
-            return;
-        }
-        for stack in kept {
-            self.shared().stacks.give(stack);
-        }
-        self.shared().stacks_returned();
     }
 }
 
