@@ -16,8 +16,8 @@ use std::rc::Rc;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack;
-use crate::sync::{is_main_thread, local};
-use crate::task::{Frame, Task};
+use crate::sync::{Arc, is_main_thread, local};
+use crate::task::{Frame, Home, Task};
 
 local! { static SEAT: Cell<*const Seat> = Cell::new(ptr::null()) }
 local! { static SEATS: Cell<*const Seat> = Cell::new(ptr::null()) }
@@ -109,6 +109,20 @@ pub(crate) fn find_seat(shared: &Shared) -> Option<Rc<Seat>> {
         seat = own.next.get();
     }
     None
+}
+
+/// Hands a count of a home to `f`, with the seat whose home it is if that lives on this thread.
+#[inline]
+pub(crate) fn seat_of<R>(home: Arc<Home>, f: impl FnOnce(Option<&Seat>, Arc<Home>) -> R) -> R {
+    let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `find_seat`. `f` runs nothing of the user's while it has the seat, so that stays.
+    while let Some(own) = unsafe { seat.as_ref() } {
+        if Arc::ptr_eq(own.rooms.home(), &home) {
+            return f(Some(own), home);
+        }
+        seat = own.next.get();
+    }
+    f(None, home)
 }
 
 /// Hands this thread's seat of the pool to `f`, as [`find_seat`] finds it.

@@ -131,7 +131,7 @@ impl Shared {
         while !self.is_quiet() && until.is_none_or(|until| until > self.clock.now()) {
             let watched = Unwatch(self, frame.core().id);
             frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
-                self.watch(Waiter::Task(Arc::clone(&frame.task), generation));
+                self.watch(Waiter::Task(Task::clone(&frame.task), generation));
                 !self.is_quiet()
             });
             drop(watched);

@@ -88,3 +88,46 @@ impl Counter {
         self.0.load(Ordering::Acquire)
     }
 }
+
+/// A count of references to one value, as `Arc` has one, without weak ones. Like `Arc`'s it is not the checkers': no
+/// protocol rests on it, and it would cost them a branch for each clone and drop.
+#[derive(Debug)]
+pub(crate) struct References(std::sync::atomic::AtomicUsize);
+
+impl References {
+    /// Two references.
+    #[inline]
+    pub(crate) fn two() -> Self {
+        Self(std::sync::atomic::AtomicUsize::new(2))
+    }
+
+    /// One more. The caller has one.
+    #[inline]
+    pub(crate) fn add(&self) {
+        // Ordering: Relaxed; the caller's own reference keeps the value, and how the new one gets to another thread
+        // orders what that does.
+        let before = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if before > usize::MAX / 2 {
+            // References were forgotten, again and again: one more could wrap the count.
+            std::process::abort();
+        }
+    }
+
+    /// Gives up the caller's reference. `true`: it was the last one, and the value is the caller's alone.
+    #[inline]
+    #[must_use]
+    pub(crate) fn is_last_to_leave(&self) -> bool {
+        // Ordering: Acquire pairs with the Release below: all that the others did comes before. A count of one cannot grow
+        // any more, as it is the caller's reference itself, so this needs no read-modify-write.
+        if self.0.load(std::sync::atomic::Ordering::Acquire) == 1 {
+            return true;
+        }
+        // Ordering: Release, so that whoever is last sees all that the caller did.
+        if self.0.fetch_sub(1, std::sync::atomic::Ordering::Release) != 1 {
+            return false;
+        }
+        // Ordering: Acquire, as above.
+        std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
+        true
+    }
+}

@@ -64,7 +64,7 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
     shared.syscall_entered(id, name);
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
-        let call = Call { job, task: Arc::clone(&frame.task), generation };
+        let call = Call { job, task: Task::clone(&frame.task), generation };
         if shared.clock.is_virtual() {
             seat.queue_call(call);
             return true;
@@ -152,7 +152,7 @@ impl Helpers {
             if state.closed || inner.most == 0 {
                 return Err(call);
             }
-            let (task, generation) = (Arc::clone(&call.task), call.generation);
+            let (task, generation) = (Task::clone(&call.task), call.generation);
             state.queue.push_back(call);
             if state.idle >= state.queue.len() {
                 drop(state);
@@ -184,7 +184,7 @@ impl Helpers {
         // Nobody is left to run what is queued, this call and perhaps those of others who relied on this thread.
         let calls = std::mem::take(&mut state.queue);
         drop(state);
-        let own = |call: &Call| Arc::ptr_eq(&call.task, task) && call.generation == generation;
+        let own = |call: &Call| call.task.is(task) && call.generation == generation;
         let (own, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(own);
         others.into_iter().for_each(Call::run);
         own.into_iter().next().map_or(Ok(()), Err)

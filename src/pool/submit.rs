@@ -11,8 +11,8 @@ use crate::error::{RejectReason, Rejected};
 use crate::here::find_seat;
 use crate::schedule::Seat;
 use crate::stack::{self, SizeError};
-use crate::sync::{Arc, light_fence};
-use crate::task::{Core, JoinHandle, Label, Task, TaskCell};
+use crate::sync::light_fence;
+use crate::task::{JoinHandle, Label, Task};
 
 /// A task to be submitted, with a name, a priority or a stack size.
 ///
@@ -110,17 +110,14 @@ impl PoolHandle {
     {
         let seat = find_seat(&self.shared);
         let seat = seat.as_deref();
-        let (id, home) = match seat {
-            Some(seat) => (seat.next_task_id(), &seat.home),
-            None => (self.shared.next_task_id(), &self.home),
-        };
+        let id = seat.map_or_else(|| self.shared.next_task_id(), Seat::next_task_id);
         if !self.shared.admit(seat) {
             self.shared.task_rejected(id);
             return Err(Rejected::new(f, RejectReason::Stopped));
         }
         self.shared.task_accepted(seat.filter(|_| priority == 0).map(|seat| seat.post.id), id, priority);
-        let task: Task = Arc::new(TaskCell::new(Core::new(id, Arc::clone(home), label), move || call(f)));
-        self.shared.enqueue(seat, Task::clone(&task), priority);
+        let (task, queued) = Task::pair(seat, &self.home, (id, label), move || call(f));
+        self.shared.enqueue(seat, queued, priority);
         Ok(JoinHandle::new(task))
     }
 }

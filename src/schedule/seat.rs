@@ -17,7 +17,7 @@ use crate::queue::Queue;
 use crate::stack::Stack;
 use crate::sync::Arc;
 use crate::syscall::Call;
-use crate::task::{self, Frame, Generation, Home, Task};
+use crate::task::{self, Frame, Generation, Home, Rooms, Task};
 use crate::worker::Worker;
 
 /// After so many tasks in a row a worker goes to the back of the ready queue.
@@ -40,7 +40,7 @@ mod due {
 /// The half of a seat that only its own thread sees.
 pub(crate) struct Seat {
     pub(crate) post: Arc<Post>,
-    pub(crate) home: Arc<Home>,
+    pub(crate) rooms: Rooms,
     pub(crate) queue: Queue,
     pub(crate) ready: RefCell<VecDeque<Box<Worker>>>,
     /// How many of the ready workers have no task.
@@ -102,7 +102,7 @@ impl Seat {
             listens: shared.listens(),
             slices: shared.fixed.slice.is_some(),
             post,
-            home: Home::new(shared),
+            rooms: Rooms::new(Home::new(shared)),
             queue,
             ready: RefCell::new(VecDeque::new()),
             pollers: Cell::new(0),

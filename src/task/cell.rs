@@ -8,13 +8,10 @@ use std::any::{Any, TypeId};
 
 use copool_spec::Outcome;
 
-use super::Core;
 use super::word::Word;
-use crate::sync::{self, Arc, UnsafeCell, catch};
+use super::{Core, Task};
+use crate::sync::{self, References, UnsafeCell, catch};
 use crate::unwind::Unwind;
-
-/// A task, whatever its types.
-pub(crate) type Task = Arc<TaskCell<dyn Job>>;
 
 /// How a run of a closure ended. The body holds what it left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +23,27 @@ pub(crate) enum Ran {
 }
 
 /// What taking a result yields.
-pub(crate) enum Taken {
-    /// The value is in the place that was handed in.
-    Value,
+pub(crate) enum Taken<T> {
+    /// The task returned this.
+    Value(T),
     /// The task panicked.
     Panic(Box<dyn Any + Send>),
     /// There is nothing, or nothing any more.
     Nothing,
-    /// The place was of another type; the result is still there.
-    WrongType,
+}
+
+/// Whether several may take a result of this type at once, so that the task word has to decide.
+///
+/// The pool takes results by a `TaskRef` only of the one type that `submit_task` has, and in scripts; there it and the
+/// handle race. Every other result is taken through the one `JoinHandle`, whose methods exclude each other.
+#[inline]
+pub(super) fn is_raced<T: 'static>() -> bool {
+    cfg!(feature = "script") || TypeId::of::<T>() == TypeId::of::<Option<usize>>()
 }
 
 /// The cell: what all tasks have, and a body whose types are forgotten in a [`Task`].
 pub(crate) struct TaskCell<B: ?Sized> {
+    references: References,
     core: Core,
     body: B,
 }
@@ -47,6 +52,17 @@ impl<B: ?Sized> TaskCell<B> {
     #[inline]
     pub(crate) fn core(&self) -> &Core {
         &self.core
+    }
+
+    #[inline]
+    pub(super) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    /// How many [`Task`]s there are of it.
+    #[inline]
+    pub(super) fn references(&self) -> &References {
+        &self.references
     }
 }
 
@@ -70,14 +86,26 @@ impl TaskCell<dyn Job> {
         unsafe { self.body.clear() }
     }
 
-    /// Moves the result into `place`, an `Option` of the result's type.
+    /// Whether the result is a `T`.
+    pub(super) fn gives<T: 'static>(&self) -> bool {
+        self.body.result() == TypeId::of::<T>()
+    }
+
+    /// Takes the result.
+    ///
+    /// # Safety
+    /// The result is a `T`. Unless that [is raced](is_raced), the caller is the task's only `JoinHandle`, exclusively
+    /// borrowed.
     #[inline]
-    pub(crate) fn take(&self, place: &mut dyn Any) -> Taken {
-        match self.core.word.outcome() {
-            // SAFETY: the task has returned or panicked, which it publishes after its runner's last access.
-            Some(Outcome::Returned | Outcome::Panicked) => unsafe { self.body.take(&self.core.word, place) },
-            _ => Taken::Nothing,
+    pub(super) unsafe fn take<T>(&self) -> Taken<T> {
+        if !matches!(self.core.word.outcome(), Some(Outcome::Returned | Outcome::Panicked)) {
+            return Taken::Nothing;
         }
+        let mut taken = Taken::<T>::Nothing;
+        // SAFETY: the task has returned or panicked, which it publishes after its runner's last access; the rest by the
+        // contract of this function.
+        unsafe { self.body.take(&self.core.word, (&raw mut taken).cast()) };
+        taken
     }
 }
 
@@ -95,12 +123,15 @@ pub(crate) trait Job: Send + Sync {
     /// The caller owns the body.
     unsafe fn clear(&self);
 
-    /// See [`TaskCell::take`].
+    /// The type of the result.
+    fn result(&self) -> TypeId;
+
+    /// Writes what there is to take to `place`.
     ///
     /// # Safety
-    /// The task has returned or panicked. For a place of the result's type, unless that is `Option<usize>`, the caller is
-    /// the task's only `JoinHandle`, exclusively borrowed.
-    unsafe fn take(&self, word: &Word, place: &mut dyn Any) -> Taken;
+    /// The task has returned or panicked, and `place` is a `Taken` of the result's type. Unless that [is raced](is_raced),
+    /// the caller is the task's only `JoinHandle`, exclusively borrowed.
+    unsafe fn take(&self, word: &Word, place: *mut ());
 }
 
 /// The body of a task.
@@ -128,8 +159,9 @@ impl<F, T> Body<F, T> {
 }
 
 impl<F, T> TaskCell<Body<F, T>> {
-    pub(crate) fn new(core: Core, closure: F) -> Self {
-        Self { core, body: Body(UnsafeCell::new(State::Closure(closure))) }
+    #[inline]
+    pub(super) fn new(references: References, core: Core, closure: F) -> Self {
+        Self { references, core, body: Body(UnsafeCell::new(State::Closure(closure))) }
     }
 }
 
@@ -160,30 +192,29 @@ where
         discard(unsafe { self.swap(State::Empty) });
     }
 
-    unsafe fn take(&self, word: &Word, place: &mut dyn Any) -> Taken {
-        let Some(place) = place.downcast_mut::<Option<T>>() else { return Taken::WrongType };
-        // The pool takes results by a `TaskRef` only of the one type that `submit_task` has; there it and the handle race.
-        // Every other result is taken through the one `JoinHandle`, whose methods exclude each other.
-        if TypeId::of::<T>() == TypeId::of::<Option<usize>>() && !word.take() {
-            return Taken::Nothing;
+    fn result(&self) -> TypeId {
+        TypeId::of::<T>()
+    }
+
+    unsafe fn take(&self, word: &Word, place: *mut ()) {
+        if is_raced::<T>() && !word.take() {
+            return;
         }
         // SAFETY: the result is published, and by the above this call alone takes it.
-        match unsafe { self.swap(State::Empty) } {
-            State::Value(value) => {
-                *place = Some(value);
-                Taken::Value
-            }
+        let taken = match unsafe { self.swap(State::Empty) } {
+            State::Value(value) => Taken::Value(value),
             State::Panic(payload) => Taken::Panic(payload),
-            State::Closure(_) | State::Empty => Taken::Nothing,
-        }
+            State::Closure(_) | State::Empty => return,
+        };
+        // SAFETY: by the contract it is such a place. What it holds, `Nothing`, needs no drop.
+        unsafe { place.cast::<Taken<T>>().write(taken) };
     }
 }
 
 impl<F, T> Drop for Body<F, T> {
     fn drop(&mut self) {
-        match std::mem::replace(self.0.get_mut(), State::Empty) {
-            State::Empty => {}
-            state => discard(state),
+        if !matches!(self.0.get_mut(), State::Empty) {
+            discard(std::mem::replace(self.0.get_mut(), State::Empty));
         }
     }
 }

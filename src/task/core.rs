@@ -1,5 +1,7 @@
 //! What every task has, whatever its types: its words, its name, its home, and who waits for it; and how it is woken.
 
+use std::mem::ManuallyDrop;
+
 use copool_spec::{TaskId, Tell};
 
 use super::wait::{Ended, Generation, WaitWord};
@@ -49,7 +51,8 @@ pub(crate) struct Core {
     pub(crate) wait: WaitWord,
     pub(crate) id: TaskId,
     label: Option<Box<Label>>,
-    home: Arc<Home>,
+    /// Taken out by whoever drops the cell.
+    home: ManuallyDrop<Arc<Home>>,
     /// The seat that runs the task, once it has suspended for the first time.
     runner: UnsafeCell<Option<Arc<Post>>>,
     /// None of them for most tasks, so the list is behind a pointer.
@@ -61,6 +64,7 @@ pub(crate) struct Core {
 unsafe impl Sync for Core {}
 
 impl Core {
+    #[inline]
     pub(crate) fn new(id: TaskId, home: Arc<Home>, label: Option<Box<Label>>) -> Self {
         Self {
             word: Word::new(),
@@ -68,7 +72,7 @@ impl Core {
             wait: WaitWord::new(),
             id,
             label,
-            home,
+            home: ManuallyDrop::new(home),
             runner: UnsafeCell::new(None),
             waiters: Mutex::new(None),
         }
@@ -90,6 +94,16 @@ impl Core {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.home.shared
+    }
+
+    /// The cell's count of its home.
+    ///
+    /// # Safety
+    /// The cell is about to be dropped: nothing uses the home after this.
+    #[inline]
+    pub(super) unsafe fn take_home(&mut self) -> Arc<Home> {
+        // SAFETY: by the contract it is taken once.
+        unsafe { ManuallyDrop::take(&mut self.home) }
     }
 
     pub(crate) fn set_slot(&self, slot: usize) {
@@ -217,12 +231,12 @@ fn deliver(task: &Task, ended: Ended) {
     let post = unsafe { core.runner() };
     let own = here::innermost(|seat| match seat {
         Some(seat) if Arc::ptr_eq(&seat.post, &post) => {
-            seat.note_woken(Arc::clone(task));
+            seat.note_woken(Task::clone(task));
             true
         }
         _ => false,
     });
     if !own {
-        post.send(Arc::clone(task));
+        post.send(Task::clone(task));
     }
 }

@@ -103,7 +103,7 @@ impl TaskRef {
         if !frame.point(seat) {
             return if self.is_finished() { Ok(()) } else { Err(JoinError::Unwinding) };
         }
-        if Arc::ptr_eq(&frame.task, &self.task) {
+        if frame.task.is(&self.task) {
             return Err(JoinError::SelfJoin);
         }
         let clock = &seat.shared().clock;
@@ -114,14 +114,14 @@ impl TaskRef {
         while !self.is_finished() && until.is_none_or(|until| until > clock.now()) {
             let _listed = Listed { of: self, waiter: frame };
             frame.wait(seat, (wait, Interruption::Join), until, |generation| {
-                self.task.core().add_waiter(Waiter::Task(Arc::clone(&frame.task), generation))
+                self.task.core().add_waiter(Waiter::Task(Task::clone(&frame.task), generation))
             });
         }
         Ok(())
     }
 
     fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), JoinError> {
-        if here::current().is_some_and(|task| Arc::ptr_eq(&task, &self.task)) {
+        if here::current().is_some_and(|task| task.is(&self.task)) {
             // From the task's own system call.
             return Err(JoinError::SelfJoin);
         }
@@ -178,7 +178,7 @@ struct Listed<'a> {
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
-        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Task(task, _) if Arc::ptr_eq(task, &self.waiter.task));
+        let waits = |waiter: &Waiter| matches!(waiter, Waiter::Task(task, _) if task.is(&self.waiter.task));
         self.of.task.core().remove_waiters(waits);
     }
 }
@@ -202,7 +202,7 @@ impl<T: Send + 'static> JoinHandle<T> {
     /// Why there is no value ([`JoinError::Panicked`], [`JoinError::Cancelled`], [`JoinError::Abandoned`],
     /// [`JoinError::Taken`]), or why the caller cannot wait here (see [`TaskRef::wait`]).
     #[inline]
-    pub fn join(self) -> Result<T, JoinError> {
+    pub fn join(mut self) -> Result<T, JoinError> {
         self.task.wait()?;
         self.take()
     }
@@ -224,8 +224,11 @@ impl<T: Send + 'static> JoinHandle<T> {
         self.is_finished().then(|| self.take())
     }
 
-    fn take(&self) -> Result<T, JoinError> {
-        take(&self.task)
+    /// Takes the result: the caller has the handle, or borrows it exclusively.
+    #[inline]
+    fn take(&mut self) -> Result<T, JoinError> {
+        // SAFETY: it is the handle of a task whose closure returns a `T`, and the only one.
+        explain(&self.task, unsafe { self.task.task.take() })
     }
 
     /// Asks to cancel the task; see [`TaskRef::cancel`].
@@ -258,26 +261,40 @@ impl<T: Send + 'static> JoinHandle<T> {
     }
 }
 
-/// Takes the result of a task that has ended.
+/// Takes the result of a task that has ended, if it is a `T`: one that several may try to take at once (see `is_raced`).
 pub(crate) fn take<T: 'static>(task: &TaskRef) -> Result<T, JoinError> {
-    let mut place: Option<T> = None;
-    match task.task.take(&mut place) {
-        Taken::Value => place.ok_or(JoinError::Taken),
+    debug_assert!(super::is_raced::<T>(), "others are taken through their handle");
+    if !task.task.gives::<T>() && matches!(task.outcome(), Some(Outcome::Returned | Outcome::Panicked)) {
+        return Err(JoinError::WrongType);
+    }
+    // SAFETY: the result is a `T`, or there is none; and those who try to take a `T` exclude each other.
+    explain(task, unsafe { task.task.take() })
+}
+
+/// What was taken, or why there was nothing.
+#[inline]
+fn explain<T>(task: &TaskRef, taken: Taken<T>) -> Result<T, JoinError> {
+    match taken {
+        Taken::Value(value) => Ok(value),
         Taken::Panic(payload) => Err(JoinError::Panicked(payload)),
-        Taken::WrongType => Err(JoinError::WrongType),
-        Taken::Nothing => Err(match task.outcome() {
-            Some(Outcome::Cancelled) => JoinError::Cancelled,
-            Some(Outcome::Abandoned) => JoinError::Abandoned,
-            Some(Outcome::Returned | Outcome::Panicked) => JoinError::Taken,
-            None => JoinError::Timeout(Duration::ZERO),
-        }),
+        Taken::Nothing => Err(no_result(task)),
+    }
+}
+
+#[cold]
+fn no_result(task: &TaskRef) -> JoinError {
+    match task.outcome() {
+        Some(Outcome::Cancelled) => JoinError::Cancelled,
+        Some(Outcome::Abandoned) => JoinError::Abandoned,
+        Some(Outcome::Returned | Outcome::Panicked) => JoinError::Taken,
+        None => JoinError::Timeout(Duration::ZERO),
     }
 }
 
 impl<T: Send + 'static> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_finished() {
             let core = self.task.task.core();
             // An executor may poll with another waker each time: only the last one counts.
