@@ -7,6 +7,7 @@ use std::{fmt, io};
 
 use crate::creator::Refused;
 use crate::stack::SizeError;
+use crate::task::TaskRef;
 
 /// Why a pool was not built.
 #[derive(Debug)]
@@ -286,6 +287,8 @@ impl<F> From<Rejected<F>> for io::Error {
 }
 
 /// Why a join has no value.
+///
+/// One that was only refused holds the task: nothing is lost, see [`TaskRef::take`].
 #[non_exhaustive]
 pub enum JoinError {
     /// The task panicked, with this payload.
@@ -299,15 +302,17 @@ pub enum JoinError {
     /// The task was not finished in time; join again.
     Timeout(Duration),
     /// A task cannot wait for itself.
-    SelfJoin,
+    SelfJoin(TaskRef),
     /// This thread has a seat of the task's pool: blocking would keep the task from running. Drive the seat instead.
-    WouldBlockSeat,
+    WouldBlockSeat(TaskRef),
     /// The calling task is unwinding, or the caller is a listener: it cannot wait here.
-    Unwinding,
+    Unwinding(TaskRef),
     /// The task belongs to another pool.
     OtherPool,
-    /// The task's result is of another type.
+    /// The task's result is of another type. It is still there.
     WrongType,
+    /// The result is the task's join handle's, which was not used up by a refused join.
+    Held,
 }
 
 impl JoinError {
@@ -327,11 +332,12 @@ impl fmt::Debug for JoinError {
             Self::Cancelled => f.write_str("Cancelled"),
             Self::Abandoned => f.write_str("Abandoned"),
             Self::Taken => f.write_str("Taken"),
-            Self::SelfJoin => f.write_str("SelfJoin"),
-            Self::WouldBlockSeat => f.write_str("WouldBlockSeat"),
-            Self::Unwinding => f.write_str("Unwinding"),
+            Self::SelfJoin(task) => f.debug_tuple("SelfJoin").field(task).finish(),
+            Self::WouldBlockSeat(task) => f.debug_tuple("WouldBlockSeat").field(task).finish(),
+            Self::Unwinding(task) => f.debug_tuple("Unwinding").field(task).finish(),
             Self::OtherPool => f.write_str("OtherPool"),
             Self::WrongType => f.write_str("WrongType"),
+            Self::Held => f.write_str("Held"),
         }
     }
 }
@@ -347,11 +353,12 @@ impl fmt::Display for JoinError {
             Self::Abandoned => "the task was abandoned when its pool or seat went away",
             Self::Taken => "the task's result was taken before",
             Self::Timeout(after) => return write!(f, "the task was not finished within {after:?}; join again"),
-            Self::SelfJoin => "a task cannot wait for itself",
-            Self::WouldBlockSeat => "this thread has a seat of the task's pool; drive the pool instead of blocking",
-            Self::Unwinding => "a task that unwinds, or a listener, cannot wait",
+            Self::SelfJoin(_) => "a task cannot wait for itself",
+            Self::WouldBlockSeat(_) => "this thread has a seat of the task's pool; drive the pool instead of blocking",
+            Self::Unwinding(_) => "a task that unwinds, or a listener, cannot wait",
             Self::OtherPool => "the task belongs to another pool",
             Self::WrongType => "the task's result is of another type",
+            Self::Held => "the task's result is its join handle's to take",
         })
     }
 }

@@ -266,7 +266,7 @@ impl World {
         }
         match task.spawn(task::body(self.clone(), submission)) {
             Ok(task) => {
-                self.kept.tasks.lock().insert(submission.key, Some(task.task_ref()));
+                self.kept.tasks.lock().insert(submission.key, Some(task.give_up()));
                 Observation::Done
             }
             // The closure, and in it this script's own handles, go here.
@@ -315,7 +315,7 @@ fn nanos(time: u64) -> Duration {
 }
 
 fn take(task: &TaskRef) -> Observation {
-    if task.is_finished() { ended(crate::task::take(task)) } else { Observation::Refused(Refusal::NotYet) }
+    if task.is_finished() { ended(task.take()) } else { Observation::Refused(Refusal::NotYet) }
 }
 
 fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
@@ -323,7 +323,7 @@ fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
         Some(timeout) => task.wait_timeout(timeout),
         None => task.wait(),
     };
-    ended(waited.and_then(|_| crate::task::take(task)))
+    ended(waited.and_then(|_| task.take()))
 }
 
 fn unpark(task: &TaskRef) -> Observation {
@@ -339,10 +339,11 @@ fn ended(result: Result<u64, JoinError>) -> Observation {
         Err(JoinError::Abandoned) => return Observation::Ended(Outcome::Abandoned, None),
         Err(JoinError::Taken) => Refusal::Taken,
         Err(JoinError::Timeout(_)) => Refusal::Timeout,
-        Err(JoinError::SelfJoin) => Refusal::SelfJoin,
-        Err(JoinError::WouldBlockSeat) => Refusal::WouldBlockSeat,
-        Err(JoinError::Unwinding) => Refusal::Unwinding,
+        Err(JoinError::SelfJoin(_)) => Refusal::SelfJoin,
+        Err(JoinError::WouldBlockSeat(_)) => Refusal::WouldBlockSeat,
+        Err(JoinError::Unwinding(_)) => Refusal::Unwinding,
         Err(JoinError::OtherPool) => Refusal::OtherPool,
+        Err(JoinError::Held) => unreachable!("a script gives the handle of every task up"),
         Err(JoinError::WrongType) => unreachable!("every task of a script returns the same type"),
     };
     Observation::Refused(refusal)

@@ -12,9 +12,8 @@ mod word;
 
 pub(crate) use self::core::{Core, Home, Label, Waiter, interrupt, unpark, wake, wake_all};
 pub(crate) use cell::{Ran, bury, discard};
-use cell::{Taken, is_raced};
+use cell::{Taken, Taker};
 pub(crate) use frame::Frame;
-pub(crate) use handle::take;
 pub use handle::{JoinHandle, TaskRef};
 pub use local::CoroutineLocal;
 pub(crate) use local::Locals;

@@ -284,8 +284,8 @@ fn a_listener_cannot_suspend_block_attach_or_join_and_is_no_task() {
                 assert_eq!(pool.attach().unwrap_err(), AttachError::Refused);
                 let other = CoroutinePool::default();
                 let unfinished = other.spawn(|| ()).unwrap();
-                assert!(matches!(unfinished.task_ref().wait(), Err(JoinError::Unwinding)));
-                assert!(matches!(unfinished.join(), Err(JoinError::Unwinding)));
+                assert!(matches!(unfinished.task_ref().wait(), Err(JoinError::Unwinding(_))));
+                assert!(matches!(unfinished.join(), Err(JoinError::Unwinding(_))));
                 let mut other = other;
                 assert_eq!(other.drain(None).unwrap_err(), copool::DriveError::Nested);
                 count.fetch_add(1, Ordering::SeqCst);

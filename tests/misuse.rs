@@ -21,6 +21,8 @@ mod listeners;
 mod live;
 #[path = "misuse/panics.rs"]
 mod panics;
+#[path = "misuse/refused.rs"]
+mod refused;
 #[path = "misuse/settings.rs"]
 mod settings;
 #[path = "misuse/stacks.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "smoke_loom/pool.rs"]
 mod pool;
+#[path = "smoke_loom/takers.rs"]
+mod takers;
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};

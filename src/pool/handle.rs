@@ -149,7 +149,7 @@ impl PoolHandle {
             return Err(JoinError::OtherPool);
         }
         task.wait_timeout(timeout)?;
-        crate::task::take(task)
+        task.take()
     }
 
     /// Takes the result of such a task, if there is one. Never waits.
@@ -157,7 +157,7 @@ impl PoolHandle {
     /// # Errors
     /// As [`wait_task_result`](Self::wait_task_result); [`JoinError::Timeout`] with a zero duration if there is none yet.
     pub fn try_take_task_result(&self, task: &TaskRef) -> Result<Option<usize>, JoinError> {
-        if self.owns(task) { crate::task::take(task) } else { Err(JoinError::OtherPool) }
+        if self.owns(task) { task.take() } else { Err(JoinError::OtherPool) }
     }
 
     fn owns(&self, task: &TaskRef) -> bool {

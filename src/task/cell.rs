@@ -8,7 +8,6 @@ use std::any::{Any, TypeId};
 
 use copool_spec::Outcome;
 
-use super::word::Word;
 use super::{Core, Task};
 use crate::sync::{self, References, UnsafeCell, catch};
 use crate::unwind::Unwind;
@@ -28,17 +27,21 @@ pub(crate) enum Taken<T> {
     Value(T),
     /// The task panicked.
     Panic(Box<dyn Any + Send>),
-    /// There is nothing, or nothing any more.
+    /// It was taken before.
     Nothing,
+    /// The task has not returned, nor panicked: it has this outcome, or none yet.
+    Without(Option<Outcome>),
+    /// It is the join handle's.
+    Held,
 }
 
-/// Whether several may take a result of this type at once, so that the task word has to decide.
-///
-/// The pool takes results by a `TaskRef` only of the one type that `submit_task` has, and in scripts; there it and the
-/// handle race. Every other result is taken through the one `JoinHandle`, whose methods exclude each other.
-#[inline]
-pub(super) fn is_raced<T: 'static>() -> bool {
-    cfg!(feature = "script") || TypeId::of::<T>() == TypeId::of::<Option<usize>>()
+/// Who takes a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// The task's only join handle.
+    Handle,
+    /// One of any number of references.
+    Reference,
 }
 
 /// The cell: what all tasks have, and a body whose types are forgotten in a [`Task`].
@@ -94,17 +97,28 @@ impl TaskCell<dyn Job> {
     /// Takes the result.
     ///
     /// # Safety
-    /// The result is a `T`. Unless that [is raced](is_raced), the caller is the task's only `JoinHandle`, exclusively
-    /// borrowed.
+    /// The result is a `T`. [`Taker::Handle`] is for the task's only `JoinHandle`, exclusively borrowed.
     #[inline]
-    pub(super) unsafe fn take<T>(&self) -> Taken<T> {
-        if !matches!(self.core.word.outcome(), Some(Outcome::Returned | Outcome::Panicked)) {
+    pub(super) unsafe fn take<T: 'static>(&self, by: Taker) -> Taken<T> {
+        let word = &self.core.word;
+        let outcome = word.outcome();
+        if !matches!(outcome, Some(Outcome::Returned | Outcome::Panicked)) {
+            return Taken::Without(outcome);
+        }
+        // References race with each other, and, for the one type that `submit_task` has, with the handle: the word lets one
+        // through. Every other result is the one handle's, whose methods exclude each other, until the handle is gone and
+        // has given it to the references.
+        let anybodys = TypeId::of::<T>() == TypeId::of::<Option<usize>>();
+        if by == Taker::Reference && !anybodys && !word.is_given() {
+            return Taken::Held;
+        }
+        if (anybodys || by == Taker::Reference) && !word.take() {
             return Taken::Nothing;
         }
         let mut taken = Taken::<T>::Nothing;
-        // SAFETY: the task has returned or panicked, which it publishes after its runner's last access; the rest by the
-        // contract of this function.
-        unsafe { self.body.take(&self.core.word, (&raw mut taken).cast()) };
+        // SAFETY: the task has returned or panicked, which it publishes after its runner's last access; by the contract and
+        // the above the result is a `T`, and this call's alone.
+        unsafe { self.body.take((&raw mut taken).cast()) };
         taken
     }
 }
@@ -129,9 +143,8 @@ pub(crate) trait Job: Send + Sync {
     /// Writes what there is to take to `place`.
     ///
     /// # Safety
-    /// The task has returned or panicked, and `place` is a `Taken` of the result's type. Unless that [is raced](is_raced),
-    /// the caller is the task's only `JoinHandle`, exclusively borrowed.
-    unsafe fn take(&self, word: &Word, place: *mut ());
+    /// The task has returned or panicked, the caller alone takes its result, and `place` is a `Taken` of the result's type.
+    unsafe fn take(&self, place: *mut ());
 }
 
 /// The body of a task.
@@ -196,11 +209,8 @@ where
         TypeId::of::<T>()
     }
 
-    unsafe fn take(&self, word: &Word, place: *mut ()) {
-        if is_raced::<T>() && !word.take() {
-            return;
-        }
-        // SAFETY: the result is published, and by the above this call alone takes it.
+    unsafe fn take(&self, place: *mut ()) {
+        // SAFETY: the result is published, and by the contract this call alone takes it.
         let taken = match unsafe { self.swap(State::Empty) } {
             State::Value(value) => Taken::Value(value),
             State::Panic(payload) => Taken::Panic(payload),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use copool_spec::{Cancel, Interruption, Outcome, TaskId};
 
-use super::{Taken, Task, Wait, Waiter};
+use super::{Taken, Taker, Task, Wait, Waiter};
 use crate::error::JoinError;
 use crate::here::{self, Here, here, may_block, own_seat};
 use crate::pool::Parker;
@@ -63,7 +63,8 @@ impl TaskRef {
     ///
     /// # Errors
     /// [`JoinError::SelfJoin`] from the task itself, [`JoinError::WouldBlockSeat`] on a thread that has a seat of the
-    /// task's pool (drive it instead), [`JoinError::Unwinding`] from a task that unwinds and from a listener.
+    /// task's pool (drive it instead), [`JoinError::Unwinding`] from a task that unwinds and from a listener. Each holds
+    /// this reference.
     #[inline]
     pub fn wait(&self) -> Result<Outcome, JoinError> {
         self.wait_for(None)
@@ -93,7 +94,7 @@ impl TaskRef {
         here(|here| match here {
             Here::Task(seat, frame) => self.wait_in_task(seat, frame, timeout),
             _ if self.is_finished() => Ok(()),
-            Here::Quiet => Err(JoinError::Unwinding),
+            Here::Quiet => Err(JoinError::Unwinding(self.clone())),
             Here::Plain => self.wait_blocking(timeout),
         })?;
         self.outcome().ok_or_else(|| JoinError::Timeout(timeout.unwrap_or_default()))
@@ -101,10 +102,10 @@ impl TaskRef {
 
     fn wait_in_task(&self, seat: &Seat, frame: &Frame, timeout: Option<Duration>) -> Result<(), JoinError> {
         if !frame.point(seat) {
-            return if self.is_finished() { Ok(()) } else { Err(JoinError::Unwinding) };
+            return if self.is_finished() { Ok(()) } else { Err(JoinError::Unwinding(self.clone())) };
         }
         if frame.task.is(&self.task) {
-            return Err(JoinError::SelfJoin);
+            return Err(JoinError::SelfJoin(self.clone()));
         }
         let clock = &seat.shared().clock;
         let until = timeout.and_then(|timeout| clock.now().checked_add(timeout));
@@ -123,10 +124,10 @@ impl TaskRef {
     fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), JoinError> {
         if here::current().is_some_and(|task| task.is(&self.task)) {
             // From the task's own system call.
-            return Err(JoinError::SelfJoin);
+            return Err(JoinError::SelfJoin(self.clone()));
         }
         if !may_block() || own_seat(self.task.core().shared(), |seat| seat.is_some()) {
-            return Err(JoinError::WouldBlockSeat);
+            return Err(JoinError::WouldBlockSeat(self.clone()));
         }
         let until: Option<Instant> = timeout.and_then(|timeout| now().checked_add(timeout));
         let parker = Arc::new(Parker::new());
@@ -137,6 +138,49 @@ impl TaskRef {
                 .remove_waiters(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
         }
         Ok(())
+    }
+
+    /// Takes the result, if there is one and it was left to the references: never waits.
+    ///
+    /// A result is the task's [`JoinHandle`]'s until a [`join`](JoinHandle::join) that uses the handle up is refused; from
+    /// then on the first reference that takes it gets it. (One of [`submit_task`](crate::PoolHandle::submit_task) is
+    /// anybody's at any time.)
+    ///
+    /// ```
+    /// use copool::{CoroutinePool, JoinError};
+    ///
+    /// let mut pool = CoroutinePool::default();
+    /// let handle = pool.spawn(|| String::from("kept")).unwrap();
+    /// // A join would block the thread that has to drive the pool.
+    /// let Err(JoinError::WouldBlockSeat(task)) = handle.join() else { unreachable!() };
+    /// pool.wait(&task).unwrap();
+    /// assert_eq!(task.take::<String>().unwrap(), "kept");
+    /// ```
+    ///
+    /// # Errors
+    /// Why there is no value, as in [`JoinHandle::join`]; [`JoinError::Timeout`] with a zero duration if the task has not
+    /// ended, [`JoinError::Held`] if the result is the handle's, [`JoinError::WrongType`] if it is no `T`. By none of these
+    /// three is anything lost.
+    pub fn take<T: Send + 'static>(&self) -> Result<T, JoinError> {
+        if !self.task.gives::<T>() {
+            return Err(JoinError::WrongType);
+        }
+        // SAFETY: the result is a `T`, and it is a reference that takes.
+        unsafe { self.take_by(Taker::Reference) }
+    }
+
+    /// # Safety
+    /// The result is a `T`. [`Taker::Handle`] is for the task's only `JoinHandle`, exclusively borrowed.
+    #[inline]
+    unsafe fn take_by<T: 'static>(&self, by: Taker) -> Result<T, JoinError> {
+        // SAFETY: handed on.
+        match unsafe { self.task.take(by) } {
+            Taken::Value(value) => Ok(value),
+            Taken::Panic(payload) => Err(JoinError::Panicked(payload)),
+            Taken::Nothing => Err(JoinError::Taken),
+            Taken::Held => Err(JoinError::Held),
+            Taken::Without(outcome) => Err(without(outcome)),
+        }
     }
 
     /// Asks to cancel the task.
@@ -200,11 +244,23 @@ impl<T: Send + 'static> JoinHandle<T> {
     ///
     /// # Errors
     /// Why there is no value ([`JoinError::Panicked`], [`JoinError::Cancelled`], [`JoinError::Abandoned`],
-    /// [`JoinError::Taken`]), or why the caller cannot wait here (see [`TaskRef::wait`]).
+    /// [`JoinError::Taken`]), or why the caller cannot wait here (see [`TaskRef::wait`]). In the latter case nothing is
+    /// lost: the error holds the task, whose result [`TaskRef::take`] takes once it has ended.
     #[inline]
     pub fn join(mut self) -> Result<T, JoinError> {
-        self.task.wait()?;
-        self.take()
+        match self.task.wait() {
+            Ok(_) => self.take(),
+            Err(refused) => {
+                self.give_up();
+                Err(refused)
+            }
+        }
+    }
+
+    /// Leaves the result to the references.
+    pub(crate) fn give_up(self) -> TaskRef {
+        self.task.task.core().word.give();
+        self.task
     }
 
     /// Waits as [`join`](Self::join) does, for at most `timeout`. After [`JoinError::Timeout`] it may be called again.
@@ -224,11 +280,10 @@ impl<T: Send + 'static> JoinHandle<T> {
         self.is_finished().then(|| self.take())
     }
 
-    /// Takes the result: the caller has the handle, or borrows it exclusively.
     #[inline]
     fn take(&mut self) -> Result<T, JoinError> {
-        // SAFETY: it is the handle of a task whose closure returns a `T`, and the only one.
-        explain(&self.task, unsafe { self.task.task.take() })
+        // SAFETY: the closure returns a `T`; there is one handle to a task, and this borrows it.
+        unsafe { self.task.take_by(Taker::Handle) }
     }
 
     /// Asks to cancel the task; see [`TaskRef::cancel`].
@@ -261,29 +316,10 @@ impl<T: Send + 'static> JoinHandle<T> {
     }
 }
 
-/// Takes the result of a task that has ended, if it is a `T`: one that several may try to take at once (see `is_raced`).
-pub(crate) fn take<T: 'static>(task: &TaskRef) -> Result<T, JoinError> {
-    debug_assert!(super::is_raced::<T>(), "others are taken through their handle");
-    if !task.task.gives::<T>() && matches!(task.outcome(), Some(Outcome::Returned | Outcome::Panicked)) {
-        return Err(JoinError::WrongType);
-    }
-    // SAFETY: the result is a `T`, or there is none; and those who try to take a `T` exclude each other.
-    explain(task, unsafe { task.task.take() })
-}
-
-/// What was taken, or why there was nothing.
-#[inline]
-fn explain<T>(task: &TaskRef, taken: Taken<T>) -> Result<T, JoinError> {
-    match taken {
-        Taken::Value(value) => Ok(value),
-        Taken::Panic(payload) => Err(JoinError::Panicked(payload)),
-        Taken::Nothing => Err(no_result(task)),
-    }
-}
-
+/// Why there is no result, of a task with this outcome.
 #[cold]
-fn no_result(task: &TaskRef) -> JoinError {
-    match task.outcome() {
+fn without(outcome: Option<Outcome>) -> JoinError {
+    match outcome {
         Some(Outcome::Cancelled) => JoinError::Cancelled,
         Some(Outcome::Abandoned) => JoinError::Abandoned,
         Some(Outcome::Returned | Outcome::Panicked) => JoinError::Taken,
@@ -294,7 +330,7 @@ fn no_result(task: &TaskRef) -> JoinError {
 impl<T: Send + 'static> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_finished() {
             let core = self.task.task.core();
             // An executor may poll with another waker each time: only the last one counts.
@@ -303,7 +339,7 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
                 return Poll::Pending;
             }
         }
-        Poll::Ready(self.take())
+        Poll::Ready(self.get_mut().take())
     }
 }
 

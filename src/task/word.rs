@@ -8,8 +8,9 @@
 //! | ended | returned, panicked: whoever takes the result; otherwise whoever ended it | never |
 //!
 //! Each transition is one read-modify-write, so exactly one of two racing ones wins and knows it (S2). The flags
-//! `CANCEL` (asked to unwind), `WAITERS` (somebody is in the list of waiters), `TAKEN` (the result was taken) and
-//! `SPARED` (the task is in `stop`, which does not abandon it) are kept across transitions.
+//! `CANCEL` (asked to unwind), `WAITERS` (somebody is in the list of waiters), `TAKEN` (the result was taken), `SPARED`
+//! (the task is in `stop`, which does not abandon it) and `GIVEN` (the join handle is gone and has left the result to the
+//! references) are kept across transitions.
 
 use copool_spec::Outcome;
 
@@ -26,6 +27,7 @@ const CANCEL: u32 = 1 << 4;
 const WAITERS: u32 = 1 << 5;
 const TAKEN: u32 = 1 << 6;
 const SPARED: u32 = 1 << 7;
+const GIVEN: u32 = 1 << 8;
 
 /// The state of one task.
 #[derive(Debug)]
@@ -193,6 +195,19 @@ impl Word {
         })
     }
 
+    /// The join handle is used up, and has not taken the result: any reference may.
+    #[cold]
+    pub(crate) fn give(&self) {
+        // Ordering: AcqRel, as all transitions: whoever takes the result follows what the handle did.
+        self.0.fetch_or(GIVEN, Ordering::AcqRel);
+    }
+
+    /// Whether the join handle has left the result to the references.
+    pub(crate) fn is_given(&self) -> bool {
+        // Ordering: Acquire pairs with `give`.
+        self.0.load(Ordering::Acquire) & GIVEN != 0
+    }
+
     /// Claims the result; `false` if somebody has taken it before.
     #[inline]
     pub(crate) fn take(&self) -> bool {
@@ -275,10 +290,13 @@ mod tests {
             assert!(word.watch());
             assert_eq!(word.start(), Start::Run);
             word.spare(true);
+            assert!(!word.is_given());
+            word.give();
             assert_eq!(word.outcome(), None);
             assert_eq!(word.finish(outcome), Finish::Published { waiters: true });
             assert!(word.take());
             assert!(!word.take());
+            assert!(word.is_given());
             assert_eq!(word.outcome(), Some(outcome));
             assert!(!word.watch());
         }

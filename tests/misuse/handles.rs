@@ -132,10 +132,10 @@ fn a_task_cannot_wait_for_itself_by_any_call() {
                 None,
                 move |_| {
                     let me = current().unwrap();
-                    assert!(matches!(me.wait(), Err(JoinError::SelfJoin)));
-                    assert!(matches!(me.wait_timeout(Duration::MAX), Err(JoinError::SelfJoin)));
+                    assert!(matches!(me.wait(), Err(JoinError::SelfJoin(_))));
+                    assert!(matches!(me.wait_timeout(Duration::MAX), Err(JoinError::SelfJoin(_))));
                     let waited = handle.wait_task_result(&me, Duration::MAX);
-                    assert!(matches!(waited, Err(JoinError::SelfJoin)), "{waited:?}");
+                    assert!(matches!(waited, Err(JoinError::SelfJoin(_))), "{waited:?}");
                     Some(7)
                 },
                 None,
@@ -156,7 +156,7 @@ fn a_task_that_is_handed_its_own_join_handle_cannot_join_it() {
             .spawn(move || {
                 let own = receiver.recv().unwrap();
                 let joined = own.join();
-                assert!(matches!(joined, Err(JoinError::SelfJoin)), "{joined:?}");
+                assert!(matches!(joined, Err(JoinError::SelfJoin(_))), "{joined:?}");
             })
             .unwrap();
         let watch = task.task_ref();
@@ -243,10 +243,10 @@ fn a_blocking_join_where_a_seat_lives_is_refused_and_loses_nothing() {
         let mut pool = CoroutinePool::builder().threads(1).build().unwrap();
         let (go, gate) = std::sync::mpsc::channel::<()>();
         let mut task = pool.submit_task(None, move |_| gate.recv().ok().map(|()| 7), None, None).unwrap();
-        assert!(matches!(task.join_timeout(Duration::MAX), Err(JoinError::WouldBlockSeat)));
-        assert!(matches!(task.task_ref().wait(), Err(JoinError::WouldBlockSeat)));
+        assert!(matches!(task.join_timeout(Duration::MAX), Err(JoinError::WouldBlockSeat(_))));
+        assert!(matches!(task.task_ref().wait(), Err(JoinError::WouldBlockSeat(_))));
         let waited = pool.wait_task_result(task.as_ref(), Duration::MAX);
-        assert!(matches!(waited, Err(JoinError::WouldBlockSeat)));
+        assert!(matches!(waited, Err(JoinError::WouldBlockSeat(_))));
         go.send(()).unwrap();
         assert_eq!(pool.wait(&task), Ok(DriveEnd::AllDone));
         assert_eq!(task.join().unwrap(), Some(7), "a finished task is no reason to refuse");

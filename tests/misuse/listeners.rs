@@ -113,7 +113,7 @@ impl CallsBack {
         expect(current().is_none(), "current is hidden");
         expect(syscall("quiet", || 7) == 7, "a syscall runs in place");
         let waited = task.wait_timeout(Duration::MAX);
-        expect(matches!(waited, Err(JoinError::Unwinding)) || task.is_finished(), "waiting is refused");
+        expect(matches!(waited, Err(JoinError::Unwinding(_))) || task.is_finished(), "waiting is refused");
         expect(matches!(pool.attach(), Err(AttachError::Refused | AttachError::Stopped)), "attaching is refused");
         let mut other = CoroutinePool::default();
         expect(other.drain(None) == Err(DriveError::Nested), "driving is refused");

@@ -41,8 +41,8 @@ impl Drop for SuspendsOnDrop {
         checkpoint();
         let mine = thread::current().id();
         expect(syscall("in place", || thread::current().id()) == mine, "a syscall runs in place");
-        expect(matches!(self.other.wait(), Err(JoinError::Unwinding)), "wait is refused");
-        expect(matches!(self.other.wait_timeout(Duration::MAX), Err(JoinError::Unwinding)), "timed wait is refused");
+        expect(matches!(self.other.wait(), Err(JoinError::Unwinding(_))), "wait is refused");
+        expect(matches!(self.other.wait_timeout(Duration::MAX), Err(JoinError::Unwinding(_))), "timed wait is refused");
         expect(current().is_some(), "the task is still current");
         expect(LOCAL.with(Cell::get) == Ok(7), "its locals are there");
         let mut inner = CoroutinePool::default();
@@ -51,7 +51,7 @@ impl Drop for SuspendsOnDrop {
         drop(inner);
         expect(task.is_finished(), "but it is dropped");
         let spawned = self.pool.spawn(|| 7).unwrap();
-        expect(matches!(spawned.join(), Err(JoinError::Unwinding)), "join is refused");
+        expect(matches!(spawned.join(), Err(JoinError::Unwinding(_))), "join is refused");
         expect(catch_unwind(suspend).is_ok(), "nothing throws");
         expect(thread::panicking(), "the task still unwinds");
         self.done.send(wrong).unwrap();

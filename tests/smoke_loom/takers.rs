@@ -1,0 +1,27 @@
+//! One result, and several who take it, under loom: its place is touched by one of them.
+
+use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::{CoroutinePool, JoinError, TaskRef};
+
+/// A task that has ended, whose handle was used up by a join that was refused.
+fn given_up() -> TaskRef {
+    let mut pool = CoroutinePool::default();
+    let Err(JoinError::WouldBlockSeat(task)) = pool.spawn(|| 7).unwrap().join() else {
+        panic!("a join on the thread of the task's seat is refused")
+    };
+    pool.try_schedule_task().unwrap();
+    task
+}
+
+#[test]
+fn racing_references_of_a_given_up_handle_take_its_result_once() {
+    check("two takers", Bounds::preemptions(), || {
+        let task = given_up();
+        let other = thread::spawn({
+            let task = task.clone();
+            move || task.take::<i32>().is_ok()
+        });
+        let here = task.take::<i32>().is_ok();
+        assert!(here ^ other.join().unwrap(), "one of them gets it");
+    });
+}
