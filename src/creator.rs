@@ -7,6 +7,8 @@
 
 mod idle;
 mod limits;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

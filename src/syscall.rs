@@ -10,6 +10,7 @@
 //! `tests/scenarios.rs` and `tests/misuse.rs`.
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
 use copool_spec::{Interruption, Tell};
@@ -146,32 +147,32 @@ impl Helpers {
 
     /// Hands the call to a helper, or back if there is none and none can be had.
     fn push(&self, call: Call) -> Result<(), Call> {
-        let inner = &self.0;
-        {
-            let mut state = inner.state.lock();
-            if state.closed || inner.most == 0 {
-                return Err(call);
-            }
-            let (task, generation) = (Task::clone(&call.task), call.generation);
-            state.queue.push_back(call);
-            if state.idle >= state.queue.len() {
-                drop(state);
-                inner.changed.notify_one();
-                return Ok(());
-            }
-            if state.live == inner.most {
-                return Ok(());
-            }
-            state.live += 1;
-            drop(state);
-            self.start(&task, generation)
-        }
+        self.push_or_start(call, |inner| thread::spawn(inner.thread_name.clone(), move || inner.work()))
     }
 
-    /// Starts a helper, which has been counted. If that fails and there is no other, the call comes back.
-    fn start(&self, task: &Task, generation: Generation) -> Result<(), Call> {
-        let inner = Arc::clone(&self.0);
-        let started = thread::spawn(inner.thread_name.clone(), move || inner.work());
+    fn push_or_start(&self, call: Call, start: impl FnOnce(Arc<Inner>) -> io::Result<Thread>) -> Result<(), Call> {
+        let inner = &self.0;
+        let mut state = inner.state.lock();
+        if state.closed || inner.most == 0 {
+            return Err(call);
+        }
+        let (task, generation) = (Task::clone(&call.task), call.generation);
+        state.queue.push_back(call);
+        if state.idle >= state.queue.len() {
+            drop(state);
+            inner.changed.notify_one();
+            return Ok(());
+        }
+        if state.live == inner.most {
+            return Ok(());
+        }
+        state.live += 1;
+        drop(state);
+        self.started(start(Arc::clone(inner)), &task, generation)
+    }
+
+    /// A helper that was counted has been started, or not. If not, and there is no other, the call comes back.
+    fn started(&self, started: io::Result<Thread>, task: &Task, generation: Generation) -> Result<(), Call> {
         let mut state = self.0.state.lock();
         if let Ok(thread) = started {
             state.threads.push(thread);
@@ -235,3 +236,6 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

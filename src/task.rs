@@ -19,5 +19,7 @@ pub use local::CoroutineLocal;
 pub(crate) use local::Locals;
 pub(crate) use pointer::Task;
 pub(crate) use room::Rooms;
+#[cfg(test)]
+pub(crate) use wait::Begin;
 pub(crate) use wait::{Generation, Wait};
 pub(crate) use word::{Abandon, CancelWord, Finish, Start};

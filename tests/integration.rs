@@ -9,6 +9,8 @@ mod live;
 mod seats;
 #[path = "integration/storms.rs"]
 mod storms;
+#[path = "integration/told.rs"]
+mod told;
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -164,6 +164,21 @@ mod tests {
     }
 
     #[test]
+    fn once_shut_no_worker_is_reserved_and_only_without_any_is_it_shut() {
+        let limits = Limits::new(1, 2).unwrap();
+        assert!(limits.reserve_below_min() && limits.reserve());
+        assert!(!limits.shut());
+        limits.release();
+        assert!(!limits.shut());
+        limits.release();
+        assert!(limits.shut());
+        assert!(!limits.reserve_below_min() && !limits.reserve());
+        assert!(limits.set_max(3).is_ok() && limits.set_min(2).is_ok(), "the limits still answer");
+        assert!(!limits.reserve_below_min() && !limits.reserve());
+        assert_eq!(limits.load(), Numbers { min: 2, max: 3, running: 0, shut: true });
+    }
+
+    #[test]
     fn limits_out_of_order_or_too_large_are_refused() {
         assert_eq!(Limits::new(2, 1).unwrap_err(), Refused::MinAboveMax { min: 2, max: 1 });
         assert_eq!(Limits::new(0, MOST + 1).unwrap_err(), Refused::TooLarge { max: MOST + 1 });

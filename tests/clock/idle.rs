@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use copool::{CoroutinePool, DriveEnd, VirtualClock, delay};
+use copool::{CoroutinePool, DriveEnd, VirtualClock, delay, suspend};
 
 use crate::SECOND;
 use crate::common::within;
@@ -127,5 +127,35 @@ fn each_workers_keep_alive_counts_from_its_own_idleness() {
             pool.try_schedule_task().unwrap();
             assert_eq!(pool.get_running_size(), running);
         }
+    });
+}
+
+#[test]
+fn the_worker_that_idled_first_goes_first_whoever_was_put_back_last() {
+    within("order of the idle", || {
+        let clock = VirtualClock::new();
+        let builder = CoroutinePool::builder().clock(clock.clone()).keep_alive(SECOND * 10).min_size(2).max_size(2);
+        let mut pool = builder.build().unwrap();
+        clock.advance(SECOND * 5);
+        // One worker idles at 5 for want of a task. The other one finds the time of the call over: it is kept, for the
+        // minimum, and its own keep-alive has been over from the start.
+        pool.spawn(suspend).unwrap();
+        let ticks = clock.clone();
+        let late = move || {
+            for _ in 0..3 {
+                suspend();
+            }
+            ticks.advance(SECOND);
+        };
+        pool.spawn(late).unwrap();
+        assert_eq!(pool.try_timed_schedule_task(SECOND).unwrap(), DriveEnd::Deadline);
+        assert_eq!(pool.get_running_size(), 2);
+        pool.set_min_size(0).unwrap();
+        clock.advance(SECOND * 6);
+        pool.try_schedule_task().unwrap();
+        assert_eq!(pool.get_running_size(), 1, "at 12 the one has gone, and the other stays until 15");
+        clock.advance(SECOND * 3);
+        pool.try_schedule_task().unwrap();
+        assert_eq!(pool.get_running_size(), 0);
     });
 }

@@ -186,22 +186,6 @@ fn the_numbers_of_a_pool_that_never_ran_are_its_settings() {
 }
 
 #[test]
-fn a_sleeping_drive_is_told_that_a_background_thread_has_completed_a_stall() {
-    within("stalled elsewhere", || {
-        for _ in 0..100 {
-            let mut pool = CoroutinePool::builder().threads(1).max_size(2).build().unwrap();
-            let handle = pool.handle();
-            for _ in 0..2 {
-                let handle = handle.clone();
-                // Each waits for a task that needs a third worker.
-                pool.spawn(move || handle.spawn(|| ()).unwrap().join().unwrap()).unwrap();
-            }
-            assert!(matches!(pool.drain(None), Ok(DriveEnd::Stalled | DriveEnd::AllDone)));
-        }
-    });
-}
-
-#[test]
 fn a_hundred_thousand_tasks_are_suspended_at_once() {
     within("100,000 suspended", || {
         const TASKS: u32 = 100_000;

@@ -170,18 +170,3 @@ fn a_drive_that_ends_while_a_larger_stack_is_fetched_leaves_the_task_queued_and_
         assert_eq!((small.join().unwrap(), large.join().unwrap()), (1, 2));
     });
 }
-
-#[test]
-fn a_sleeping_seat_keeps_no_stack_from_the_others() {
-    within("one stack for two background threads", || {
-        let pool = CoroutinePool::builder().threads(2).max_stacks(1).build().unwrap();
-        let handle = pool.handle();
-        thread::spawn(move || {
-            for n in 0..200 {
-                assert_eq!(handle.spawn(move || n).unwrap().join().unwrap(), n);
-            }
-        })
-        .join()
-        .unwrap();
-    });
-}

@@ -293,29 +293,3 @@ fn a_stop_while_the_own_thread_panics_abandons_at_once() {
         assert!(matches!(task.join(), Err(JoinError::Abandoned)));
     });
 }
-
-#[test]
-fn a_task_that_is_given_up_in_a_stop_has_its_outcome_and_the_pool_stops() {
-    within("given up in a stop", || {
-        let mut pool = CoroutinePool::default();
-        let handle = pool.handle();
-        let stops = handle.clone();
-        let stubborn = pool
-            .spawn(move || {
-                copool::suspend();
-                loop {
-                    let _ = std::panic::catch_unwind(|| stops.stop(Duration::MAX));
-                }
-            })
-            .map(|task: copool::JoinHandle<()>| task)
-            .unwrap();
-        pool.try_timed_schedule_task(Duration::ZERO).unwrap();
-        let waits = pool.spawn(copool::park).unwrap();
-        stubborn.cancel();
-        let _ = pool.try_schedule_task();
-        assert!(stubborn.is_finished());
-        drop(pool);
-        assert!(waits.is_finished());
-        assert_eq!((handle.state(), handle.outstanding()), (PoolState::Stopped, 0));
-    });
-}

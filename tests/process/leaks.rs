@@ -147,3 +147,44 @@ fn a_stubborn_task_of_a_background_thread_does_not_keep_the_drop_from_returning_
     let Some(end) = end else { return };
     end.succeeded();
 }
+
+/// A task that swallows the throw of its leaving seat and then stops its pool, again and again, and never comes back.
+fn stops_for_ever(pool: &PoolHandle, calls_before: usize) {
+    let _ = catch_unwind(park);
+    // Each call that returns at once brings the task nearer to being taken for endless: at one of these two counts that
+    // happens inside of `stop`.
+    (0..calls_before).for_each(|_| suspend());
+    loop {
+        let _ = catch_unwind(|| pool.stop(Duration::MAX));
+    }
+}
+
+#[test]
+fn a_task_that_is_given_up_in_a_stop_has_its_outcome_and_the_pool_stops() {
+    let end = alone_on_main(name!(a_task_that_is_given_up_in_a_stop_has_its_outcome_and_the_pool_stops), || {
+        for calls_before in [0, 1] {
+            let ((give, given), (over, end)) = (channel(), channel::<()>());
+            let owner = move || {
+                let pool = CoroutinePool::default();
+                give.send(pool.handle()).unwrap();
+                let _ = end.recv();
+            };
+            let owner = thread::Builder::new().stack_size(1 << 20).spawn(owner).unwrap();
+            let handle: PoolHandle = given.recv().unwrap();
+            let (mut seat, stops) = (handle.attach().unwrap(), handle.clone());
+            let task = handle.spawn(move || stops_for_ever(&stops, calls_before)).unwrap();
+            seat.try_schedule_task().unwrap();
+            let panicked = catch_unwind(std::panic::AssertUnwindSafe(move || {
+                let _seat = seat;
+                panic!("on purpose");
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
+            assert_over_but_for(1, &handle);
+            drop(over);
+            owner.join().unwrap();
+        }
+    });
+    let Some(end) = end else { return };
+    end.succeeded();
+}

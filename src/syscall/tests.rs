@@ -1,0 +1,77 @@
+//! Helpers that cannot be started, one after the other, while others rely on them.
+
+use std::io::{Error, ErrorKind};
+
+use copool_spec::TaskId;
+
+use super::*;
+use crate::CoroutinePool;
+use crate::task::{Core, TaskCell};
+
+/// A call of a task that does not wait for it any more, so that waking it does nothing.
+fn call(pool: &CoroutinePool, job: &mut (impl FnMut() + Send + 'static)) -> Call {
+    let core = Core::new(TaskId(0), Arc::clone(&pool.seat().home), None);
+    let task: Task = Arc::new(TaskCell::new(core, || ()));
+    let crate::task::Begin::Waits(generation) = task.core().wait.begin(Wait::Syscall) else { unreachable!() };
+    assert!(task.core().wait.wake(generation).is_some());
+    Call { job, task, generation }
+}
+
+/// The calls that were run.
+type Run = Arc<Mutex<Vec<u64>>>;
+
+/// What a call runs: it says that it was run.
+fn job(run: &Run, id: u64) -> impl FnMut() + Send + 'static {
+    let run = Arc::clone(run);
+    move || run.lock().push(id)
+}
+
+fn taken(run: &Run) -> Vec<u64> {
+    std::mem::take(&mut *run.lock())
+}
+
+fn refused() -> io::Result<Thread> {
+    Err(Error::from(ErrorKind::OutOfMemory))
+}
+
+#[test]
+fn a_call_that_relied_on_a_helper_which_cannot_be_started_is_run() {
+    let pool = CoroutinePool::default();
+    let helpers = Helpers::new(2, "none");
+    let run = Run::default();
+    let [mut first, mut second, mut third] = [1, 2, 3].map(|id| job(&run, id));
+    // While the first helper is being started come two more calls: one has a helper started too, which fails but finds
+    // the first one counted; the other finds as many as there may be. Then the first one fails.
+    let own = helpers.push_or_start(call(&pool, &mut first), |_| {
+        assert!(
+            helpers
+                .push_or_start(call(&pool, &mut second), |_| {
+                    assert!(
+                        helpers.push_or_start(call(&pool, &mut third), |_| unreachable!("two are counted")).is_ok()
+                    );
+                    refused()
+                })
+                .is_ok()
+        );
+        refused()
+    });
+    assert_eq!(taken(&run), [2, 3], "those of the others were run");
+    own.expect_err("its own comes back, to be run in place").run_job();
+    assert_eq!(taken(&run), [1]);
+    assert_eq!((helpers.threads(), helpers.0.state.lock().queue.len()), (0, 0));
+}
+
+#[test]
+fn a_call_whose_helper_cannot_be_started_is_left_to_another_that_lives() {
+    let pool = CoroutinePool::default();
+    let helpers = Helpers::new(2, "none");
+    helpers.0.state.lock().live = 1;
+    let run = Run::default();
+    let mut queued = job(&run, 1);
+    assert!(helpers.push_or_start(call(&pool, &mut queued), |_| refused()).is_ok());
+    assert_eq!(helpers.0.state.lock().queue.len(), 1);
+    helpers.0.state.lock().closed = true;
+    // That other one, here.
+    helpers.0.work();
+    assert_eq!((taken(&run), helpers.threads()), (vec![1], 0));
+}
