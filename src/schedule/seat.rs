@@ -180,13 +180,15 @@ impl Seat {
     }
 
     pub(crate) fn arm(&self, at: Instant, task: Task, generation: Generation) {
-        self.timers.borrow_mut().arm(at, task, generation);
+        let stale = self.timers.borrow_mut().arm(at, task, generation);
         self.set_due(due::TIMERS, true);
+        drop(stale);
     }
 
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        let next = self.timers.borrow_mut().next();
+        let (next, stale) = self.timers.borrow_mut().next();
         self.set_due(due::TIMERS, next.is_some());
+        drop(stale);
         next
     }
 
@@ -327,8 +329,9 @@ impl Seat {
 
     /// Forgets all timers: the seat has no task any more.
     pub(crate) fn disarm(&self) {
-        self.timers.borrow_mut().clear();
+        let forgotten = self.timers.borrow_mut().clear();
         self.set_due(due::TIMERS, false);
+        drop(forgotten);
     }
 }
 
