@@ -9,6 +9,7 @@ pub mod rules;
 pub mod scene;
 pub mod script;
 pub mod state;
+pub mod table;
 mod vocabulary;
 pub mod witness;
 

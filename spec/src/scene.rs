@@ -9,6 +9,7 @@ pub mod catalog;
 mod users;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::enabled;
 use crate::script::{Machine, Op, Script, Step, Submission};
@@ -40,10 +41,10 @@ pub struct Scene {
 pub struct Play {
     /// The pool.
     pub pool: State,
-    /// How far each task of the script is.
-    tasks: Vec<Doing>,
+    /// How far each task of the script is. Most steps are the pool's own: they share this with the state before.
+    tasks: Arc<Vec<Doing>>,
     /// How far each thread is: its operation, and the part of it.
-    threads: Vec<(u8, u8)>,
+    threads: Arc<Vec<(u8, u8)>>,
     /// The invariant that the last step broke.
     pub broken: Option<&'static str>,
 }
@@ -121,7 +122,8 @@ impl Stage {
         }
         let doing = |task: &Submission| Doing { body: Machine::new(&task.body), waited: false, token: false };
         let tasks = self.tasks.iter().map(doing).collect();
-        Play { pool, tasks, threads: vec![(0, 0); self.scene.script.threads.len()], broken: None }
+        let threads = vec![(0, 0); self.scene.script.threads.len()];
+        Play { pool, tasks: Arc::new(tasks), threads: Arc::new(threads), broken: None }
     }
 
     /// What may happen next: candidates, some of which a rule refuses.
@@ -180,8 +182,12 @@ impl Stage {
         {
             let at = id.0 as usize;
             let thrown = thrown(&after.pool, id);
-            if core::mem::take(&mut after.tasks[at].waited) && !thrown {
-                after.tasks[at].body.advance(&self.tasks[at].body);
+            if after.tasks[at].waited {
+                let doing = &mut Arc::make_mut(&mut after.tasks)[at];
+                doing.waited = false;
+                if !thrown {
+                    doing.body.advance(&self.tasks[at].body);
+                }
             }
         }
         Some(after)

@@ -3,8 +3,9 @@
 //! A state is a plain value. The rules are in [`rules`](crate::rules), what must hold of every state in
 //! [`invariants`](crate::invariants).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use crate::table::Table;
 use crate::{Arrow, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId, WorkerState};
 
 /// What the rules depend on besides the state: constants of a pool, tiny under a checker.
@@ -52,11 +53,11 @@ pub struct State {
     /// The count of workers. The pool decides by this number; that it is right is S4.
     pub running: u32,
     /// The seats that are attached.
-    pub seats: BTreeMap<SeatId, Seat>,
+    pub seats: Table<SeatId, Seat>,
     /// The workers that live.
-    pub workers: BTreeMap<WorkerId, Worker>,
+    pub workers: Table<WorkerId, Worker>,
     /// Every task that was ever accepted.
-    pub tasks: BTreeMap<TaskId, Task>,
+    pub tasks: Table<TaskId, Task>,
     /// Tasks of priority 0 that came from outside, oldest first.
     pub injector: VecDeque<TaskId>,
     /// Tasks of every other priority, soonest first, oldest first within a priority.

@@ -5,7 +5,7 @@ mod checker;
 
 use std::sync::atomic::Ordering;
 
-use checker::Explored;
+use checker::{Explored, Graph};
 use copool_spec::scene::{Stage, catalog};
 use copool_spec::{Event, enabled, step, witness};
 use stateright::{Checker, Model};
@@ -19,9 +19,9 @@ fn small_scenes_keep_every_property_and_show_every_arrow_and_situation() {
         checker.assert_properties();
         let model = checker.model();
         assert_eq!(checker.unique_state_count(), expected, "states of `{name}`");
-        let (stuck, states, steps) = model.stuck();
+        let Graph { stuck, states, steps } = model.graph();
         assert_eq!((stuck, states), (0, expected), "`{name}`: states from which nothing quiet can be reached");
-        println!("{name}: {states} states, {steps} steps, {} to try", model.steps.load(Ordering::Relaxed));
+        println!("{name}: {states} states, {steps} steps, {} tried", model.steps.load(Ordering::Relaxed));
         arrows |= model.arrows.load(Ordering::Relaxed);
         met |= model.witnessed.load(Ordering::Relaxed);
     }

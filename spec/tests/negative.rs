@@ -5,7 +5,7 @@ mod checker;
 
 use std::sync::atomic::Ordering;
 
-use checker::Explored;
+use checker::{Explored, Graph};
 use copool_spec::scene::{Rules, Stage, catalog};
 use copool_spec::state::{State, TaskState, Worker};
 use copool_spec::{
@@ -41,7 +41,7 @@ fn breaks(invariant: &str, scene: &str, rules: Rules) {
 /// The fault leaves states from which nothing quiet can be reached any more.
 fn gets_stuck(scene: &str, rules: Rules) {
     let checker = explore(scene, rules, true);
-    let (stuck, states, _) = checker.model().stuck();
+    let Graph { stuck, states, .. } = checker.model().graph();
     assert!(stuck > 0, "none of {states} states of `{scene}` is stuck");
 }
 
@@ -374,7 +374,7 @@ fn a_fault_is_no_fault_of_the_test() {
     for scene in ["one seat", "turns", "cancel", "joins and a stall", "no stack"] {
         let checker = explore(scene, step, true);
         checker.assert_properties();
-        assert_eq!(checker.model().stuck().0, 0, "{scene}");
+        assert_eq!(checker.model().graph().stuck, 0, "{scene}");
         assert!(checker::arrows(checker.model().arrows.load(Ordering::Relaxed)) > 15, "{scene}");
     }
 }

@@ -14,10 +14,11 @@ use std::hash::Hash;
 use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use checker::Explored;
+use checker::{Explored, Graph};
 use copool_spec::scene::{Scene, Stage, catalog};
 use copool_spec::{Event, invariants, step, witness};
 use stateright::report::{ReportData, ReportDiscovery, Reporter};
@@ -60,17 +61,33 @@ fn serve(name: Option<&str>, address: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Explores every scene and prints the table.
+/// What the scenes have shown so far.
+#[derive(Default)]
+struct Shown {
+    arrows: u64,
+    witnessed: u64,
+    states: usize,
+    faults: Vec<String>,
+}
+
+/// Explores every scene, as many at once as there are processors and the largest first, and prints the table.
 fn check() -> ExitCode {
     let begun = Instant::now();
-    let (mut arrows, mut witnessed, mut states, mut faults) = (0, 0, 0, Vec::new());
+    let mut scenes = catalog::all();
+    scenes.sort_by_key(|scene| scene.states);
+    let (scenes, shown, progress) = (Mutex::new(scenes), Mutex::new(Shown::default()), AtomicUsize::new(0));
     println!("{:<34} {:>9} {:>9} {:>6} {:>7} {:>7}", "scene", "states", "steps", "stuck", "arrows", "time");
-    for scene in catalog::all() {
-        let (seen, met, found) = explore(scene, &mut faults);
-        arrows |= seen;
-        witnessed |= met;
-        states += found;
-    }
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            threads.spawn(|| {
+                let next = || lock(&scenes).pop();
+                while let Some(scene) = next() {
+                    explore(scene, &progress, &shown);
+                }
+            });
+        }
+    });
+    let Shown { arrows, witnessed, states, mut faults } = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (arrows, met) = (checker::arrows(arrows), witnessed.count_ones() as usize);
     println!();
     println!("invariants {} of {} hold", invariants::ALL.len() - broken(&faults), invariants::ALL.len());
@@ -89,50 +106,54 @@ fn broken(faults: &[String]) -> usize {
     invariants::ALL.iter().filter(|(name, _)| faults.iter().any(|fault| fault.contains(name))).count()
 }
 
-/// Explores one scene; gives the arrows and situations that it showed, and the number of its states.
-fn explore(scene: Scene, faults: &mut Vec<String>) -> (u64, u64, usize) {
+/// Explores one scene and adds what it showed.
+fn explore(scene: Scene, progress: &AtomicUsize, shown: &Mutex<Shown>) {
     let begun = Instant::now();
     let (name, expected) = (scene.name, scene.states);
     let explored = Explored::new(Stage::new(scene), step, true);
-    let checker = explored.checker().threads(2).spawn_bfs().join_and_report(&mut Progress { name });
+    let checker = explored.checker().spawn_bfs().join_and_report(&mut Progress { all: progress, told: 0 });
     let model = checker.model();
-    let (stuck, _, steps) = model.stuck();
-    let states = checker.unique_state_count();
+    let Graph { states, steps, stuck } = model.graph();
     let seen = model.arrows.load(Ordering::Relaxed);
-    let time = begun.elapsed().as_secs_f64();
-    println!(
-        "{name:<34} {states:>9} {steps:>9} {stuck:>6} {:>4}/{} {time:>5.1} s",
-        checker::arrows(seen),
-        Event::ARROWS
-    );
-    if states != expected {
-        faults.push(format!("`{name}` has {states} states instead of {expected}"));
+    let (arrows, time) = (checker::arrows(seen), begun.elapsed().as_secs_f64());
+    let mut shown = lock(shown);
+    println!("{name:<34} {states:>9} {steps:>9} {stuck:>6} {arrows:>4}/{} {time:>5.1} s", Event::ARROWS);
+    shown.arrows |= seen;
+    shown.witnessed |= model.witnessed.load(Ordering::Relaxed);
+    shown.states += states;
+    if (states, checker.unique_state_count()) != (expected, expected) {
+        shown.faults.push(format!("`{name}` has {states} states instead of {expected}"));
     }
     if stuck > 0 {
-        faults.push(format!("`{name}` has {stuck} states from which nothing quiet can be reached"));
+        shown.faults.push(format!("`{name}` has {stuck} states from which nothing quiet can be reached"));
     }
     for (property, path) in checker.discoveries() {
         if model.property(property).expectation.discovery_is_failure() {
             let log: Vec<Event> = path.into_actions().into_iter().filter_map(|m| m.event).collect();
-            faults.push(format!("`{name}` breaks {property}:\n{}", copool_spec::draw::mermaid(&log)));
+            shown.faults.push(format!("`{name}` breaks {property}:\n{}", copool_spec::draw::mermaid(&log)));
         }
     }
-    (seen, model.witnessed.load(Ordering::Relaxed), states)
 }
 
-/// One line on the terminal while a scene is being explored.
-struct Progress {
-    name: &'static str,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<M: Model> Reporter<M> for Progress {
+/// One line on the terminal while scenes are being explored.
+struct Progress<'a> {
+    /// The states of all scenes.
+    all: &'a AtomicUsize,
+    /// Those of this one that are among them.
+    told: usize,
+}
+
+impl<M: Model> Reporter<M> for Progress<'_> {
     fn report_checking(&mut self, data: ReportData) {
+        // Ordering: a number for people to look at.
+        let more = data.unique_states - std::mem::replace(&mut self.told, data.unique_states);
+        let all = self.all.fetch_add(more, Ordering::Relaxed) + more;
         if std::io::stderr().is_terminal() {
-            let (states, seconds) = (data.unique_states, data.duration.as_secs());
-            eprint!("\r{}: {states} states, {seconds} s\x1b[K", self.name);
-            if data.done {
-                eprint!("\r\x1b[K");
-            }
+            eprint!("\r{}", if data.done { "\x1b[K".to_owned() } else { format!("{all} states\x1b[K") });
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the users of a scene do: the tasks, and the threads beside the seats.
 
+use std::sync::Arc;
+
 use super::{By, Move, POOL, Play, Stage};
 use crate::script::{Ending, Op, Step, Submission};
 use crate::state::TaskState;
@@ -63,7 +65,7 @@ impl Stage {
         if let Some(step) = &step {
             self.token(before, after, step, event);
         }
-        let doing = &mut after.tasks[at];
+        let doing = &mut Arc::make_mut(&mut after.tasks)[at];
         match (event, step) {
             (Some(Event::TimerArmed { .. }), _) | (_, None) => {}
             (Some(Event::TaskInterrupted { .. }), _) => doing.waited = true,
@@ -82,7 +84,7 @@ impl Stage {
         if let (Step::Unpark(key), None) = (step, event)
             && !super::ended(&before.pool, id(*key))
         {
-            after.tasks[usize::from(key.0)].token = true;
+            Arc::make_mut(&mut after.tasks)[usize::from(key.0)].token = true;
         }
     }
 
@@ -119,9 +121,9 @@ impl Stage {
         if let (Op::Unpark(key), None) = (&op, event)
             && !super::ended(&after.pool, id(*key))
         {
-            after.tasks[usize::from(key.0)].token = true;
+            Arc::make_mut(&mut after.tasks)[usize::from(key.0)].token = true;
         }
-        let (at, part) = &mut after.threads[thread];
+        let (at, part) = &mut Arc::make_mut(&mut after.threads)[thread];
         match (op, event) {
             (_, Some(Event::TaskAbandoned { .. })) => {}
             (Op::Leave, Some(Event::SeatLeaving { .. })) => *part = 1,
