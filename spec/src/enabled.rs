@@ -3,7 +3,7 @@
 //! Where a rule leaves a number to the user or to the clock (a priority, a limit, a due time), or a name to the pool (a new
 //! worker), one stands for all: exploring the rest would show nothing new.
 
-use crate::state::{State, TaskState};
+use crate::state::{Place, State, TaskState};
 use crate::{
     Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId,
     WorkerState, step,
@@ -106,12 +106,11 @@ fn of_worker(s: &State, seat: SeatId, worker: WorkerId, events: &mut Vec<Event>)
         Arrow::WorkerResumed | Arrow::NextPoll => events.push(Event::TaskPolled { seat, worker }),
         Arrow::TaskPolled => {
             events.push(Event::PollFailed { seat, worker });
-            for task in s.queued() {
-                let from = s.seats.iter().find(|(from, other)| **from != seat && other.deque.contains(&task));
-                events.push(match from {
-                    Some((&from, _)) => Event::TaskStolen { seat, from, task },
-                    None => Event::TaskStarted { seat, worker, task },
-                });
+            for (&place, queue) in &s.queues {
+                events.extend(queue.iter().map(|&task| match place {
+                    Place::Deque(from) if from != seat => Event::TaskStolen { seat, from, task },
+                    _ => Event::TaskStarted { seat, worker, task },
+                }));
             }
         }
         Arrow::TaskInterrupted => {

@@ -3,7 +3,9 @@
 //! They repeat nothing of the rules on purpose: a rule that is wrong is to be caught here. That they hold of every step
 //! from every reachable state is what the exploration shows; that each can fail, what the negative tests show.
 
-use crate::state::{State, Task, TaskState};
+use std::collections::VecDeque;
+
+use crate::state::{Place, State, Task, TaskState};
 use crate::{Arrow, Event, PoolState, SeatId, TaskId, WorkerState};
 
 /// Whether a step keeps an invariant.
@@ -34,18 +36,17 @@ pub fn s1_running_within_max(before: &State, _: &Event, after: &State) -> bool {
 
 /// S2: an accepted task starts at most once and gets exactly one outcome, which stays; it has one when all is over.
 pub fn s2_one_start_one_outcome(before: &State, event: &Event, after: &State) -> bool {
-    let startable = |task: &TaskId| before.tasks.get(task).is_some_and(|task| task.state == TaskState::Queued);
-    let kept = |(id, old): (&TaskId, &Task)| {
-        after.tasks.get(id).is_some_and(|new| old.outcome.is_none() || new.outcome == old.outcome)
-    };
+    let fresh = |task: &TaskId, is: fn(&Task) -> bool| before.tasks.get(task).is_some_and(is);
     let first = match event {
-        Event::TaskStarted { task, .. } => startable(task),
+        Event::TaskStarted { task, .. } => fresh(task, |old| old.state == TaskState::Queued),
         Event::OutcomePublished { task, outcome } => {
-            before.tasks.get(task).is_some_and(|old| old.outcome.is_none())
-                && after.tasks.get(task).is_some_and(|new| new.outcome == Some(*outcome))
+            let written = after.tasks.get(task).and_then(|new| new.outcome);
+            fresh(task, |old| old.outcome.is_none()) && written == Some(*outcome)
         }
         _ => true,
     };
+    let stays = |old: &Task, new: &Task| old.outcome.is_none() || new.outcome == old.outcome;
+    let kept = |(id, old): (&TaskId, &Task)| after.tasks.get(id).is_some_and(|new| stays(old, new));
     first && before.tasks.iter().all(kept)
 }
 
@@ -91,32 +92,29 @@ pub fn s6_order(before: &State, event: &Event, after: &State) -> bool {
 }
 
 fn taken_in_order(s: &State, seat: SeatId, task: TaskId) -> bool {
-    let (polls, params) = (s.seats[&seat].polls, s.params);
-    let own = &s.seats[&seat].deque;
-    let place = |queue: &std::collections::VecDeque<TaskId>, id: TaskId| queue.iter().position(|other| *other == id);
+    let (polls, params, own) = (s.seats[&seat].polls, s.params, Place::Deque(seat));
     if params.age_every != 0 && polls % params.age_every == 0 {
-        let turn = polls / params.age_every % 4;
-        let others = s.seats.iter().any(|(id, other)| *id != seat && !other.deque.is_empty());
-        let oldest = [None, s.lane.iter().min(), s.injector.front(), own.front()][turn as usize];
-        return oldest.is_none_or(|oldest| *oldest == task) && !(turn == 0 && others);
+        let source = |place: Place| match polls / params.age_every % 4 {
+            0 => matches!(place, Place::Deque(other) if other != seat),
+            1 => matches!(place, Place::Lane(_)),
+            2 => place == Place::Injector,
+            _ => place == own,
+        };
+        let heads = s.queues.iter().filter(|(place, _)| source(**place)).map(|(_, queue)| queue[0]);
+        return heads.min().is_none_or(|oldest| oldest == task);
     }
-    if params.injector_every != 0 && polls % params.injector_every == 0 && !s.injector.is_empty() {
-        return s.injector.front() == Some(&task);
+    let injector = s.queues.get(&Place::Injector);
+    if params.injector_every != 0 && polls % params.injector_every == 0 && injector.is_some() {
+        return injector.and_then(VecDeque::front) == Some(&task);
     }
-    let rank = |id: TaskId| {
-        let priority = s.tasks[&id].priority;
-        let last = own.len();
-        if let Some(at) = place(own, id) {
-            (1, 0, if params.lifo { last - at } else { at })
-        } else if let Some(at) = place(&s.injector, id) {
-            (2, 0, at)
-        } else if let Some(at) = place(&s.lane, id) {
-            (if priority < 0 { 0 } else { 4 }, priority, at)
-        } else {
-            (3, 0, 0)
-        }
+    let rank = |place: Place| match place {
+        Place::Lane(priority) => (if priority < 0 { 0 } else { 4 }, priority),
+        Place::Deque(other) => (if other == seat { 1 } else { 3 }, 0),
+        Place::Injector => (2, 0),
     };
-    s.queued().all(|other| rank(task) <= rank(other))
+    let Some((&place, queue)) = s.queues.iter().find(|(_, queue)| queue.contains(&task)) else { return false };
+    let next = if params.lifo && place == own { queue.back() } else { queue.front() };
+    next == Some(&task) && s.queues.keys().all(|other| rank(place) <= rank(*other))
 }
 
 /// S7: when a worker was created, a task waited, or `running < min_size`.

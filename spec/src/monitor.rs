@@ -12,8 +12,8 @@ use core::fmt;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::state::{Params, State};
-use crate::{Event, SeatId, TaskId, WorkerId, WorkerState, apply, draw, invariants};
+use crate::state::State;
+use crate::{Event, Params, SeatId, TaskId, WorkerId, WorkerState, apply, draw, invariants};
 
 /// Why a log is not one of the spec's, in words, with the log as a sequence diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl std::error::Error for Report {}
 /// The values at fault: the participants that the event names, and the pool's numbers.
 fn values(state: &State, event: &Event) -> String {
     let mut text = format!(
-        "pool: {:?}, running {} of {}..={}, injector {:?}, lane {:?}",
-        state.phase, state.running, state.min, state.max, state.injector, state.lane
+        "pool: {:?}, running {} of {}..={}, queues {:?}",
+        state.phase, state.running, state.min, state.max, state.queues
     );
     let named = format!("{event:?}");
     for word in named.split(|c: char| !c.is_ascii_alphanumeric()) {

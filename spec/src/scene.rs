@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::enabled;
 use crate::script::{Machine, Op, Script, Step, Submission};
-use crate::state::{Params, State, TaskState};
-use crate::{Arrow, DriveEnd, Event, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Violation};
+use crate::state::{State, TaskState};
+use crate::{Arrow, DriveEnd, Event, Interruption, Outcome, Params, PoolId, PoolState, SeatId, TaskId, Violation};
 
 /// The bounds of a small world.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ impl Stage {
             && let Some(id) = after.pool.workers[&worker].task
         {
             let at = id.0 as usize;
-            let thrown = thrown(&after.pool, id);
+            let thrown = after.pool.thrown_at(id);
             if after.tasks[at].waited {
                 let doing = &mut Arc::make_mut(&mut after.tasks)[at];
                 doing.waited = false;
@@ -244,12 +244,6 @@ impl Stage {
     }
 }
 
-/// Whether a task is thrown at where it next suspends.
-fn thrown(pool: &State, task: TaskId) -> bool {
-    let it = &pool.tasks[&task];
-    it.cancelled || it.abandoned || pool.leaving(it.seat)
-}
-
 fn ended(pool: &State, task: TaskId) -> bool {
     pool.tasks.get(&task).is_some_and(|task| task.outcome.is_some())
 }
@@ -258,7 +252,7 @@ fn ended(pool: &State, task: TaskId) -> bool {
 /// is unwound with its seat.
 fn between(pool: &State, id: TaskId, task: &crate::state::Task, events: &mut Vec<Event>) {
     let publish = |outcome| Event::OutcomePublished { task: id, outcome };
-    let thrown = thrown(pool, id);
+    let thrown = pool.thrown_at(id);
     match task.state {
         _ if task.outcome.is_some() => {}
         _ if task.abandoned => events.push(publish(Outcome::Abandoned)),

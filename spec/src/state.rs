@@ -6,34 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::table::Table;
-use crate::{Arrow, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId, WorkerState};
-
-/// What the rules depend on besides the state: constants of a pool, tiny under a checker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Params {
-    /// Whether every event is known to have happened at one instant, in the order given: so it is in an exploration, and
-    /// in the log of one thread that nobody else disturbs. Where several threads take part, a pool looks at one queue
-    /// after the other while they change, and rules about *all* queues at one instant (`exact` in their text) are not
-    /// asked of it.
-    pub exact: bool,
-    /// Whether a seat takes the youngest task of its own deque first.
-    pub lifo: bool,
-    /// How many tasks a worker ends before it goes to the back of its seat's ready workers.
-    pub polls_per_turn: u32,
-    /// Each so-manieth poll of a seat looks at the injector first; 0 is never.
-    pub injector_every: u32,
-    /// Each so-manieth poll of a seat takes the oldest of one source, the sources in turn; 0 is never.
-    pub age_every: u32,
-    /// How many polls a seat counts before it begins again from 0: a multiple of `injector_every` and of 4 `age_every`.
-    pub wrap: u32,
-}
-
-/// Those of the production pool.
-impl Default for Params {
-    fn default() -> Params {
-        Params { exact: true, lifo: false, polls_per_turn: 32, injector_every: 61, age_every: 257, wrap: 61 * 257 * 4 }
-    }
-}
+use crate::{Arrow, Interruption, Outcome, Params, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId, WorkerState};
 
 /// A pool at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,10 +31,19 @@ pub struct State {
     pub workers: Table<WorkerId, Worker>,
     /// Every task that was ever accepted.
     pub tasks: Table<TaskId, Task>,
-    /// Tasks of priority 0 that came from outside, oldest first.
-    pub injector: VecDeque<TaskId>,
-    /// Tasks of every other priority, soonest first, oldest first within a priority.
-    pub lane: VecDeque<TaskId>,
+    /// The tasks that wait to be polled, by the place where they wait, oldest first. No queue is empty.
+    pub queues: Table<Place, VecDeque<TaskId>>,
+}
+
+/// Where a task waits to be polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The lane of the whole pool: of a priority other than 0, and smaller is sooner.
+    Lane(i64),
+    /// Of priority 0, and from outside.
+    Injector,
+    /// Of priority 0, and submitted on this seat.
+    Deque(SeatId),
 }
 
 /// The place of one schedule thread.
@@ -76,8 +58,6 @@ pub struct Seat {
     pub ready: VecDeque<WorkerId>,
     /// Its workers that were woken since its last turn was over: they go to the back of the ready ones next.
     pub woken: VecDeque<WorkerId>,
-    /// The tasks that were submitted on it, oldest first.
-    pub deque: VecDeque<TaskId>,
     /// How often its workers polled, modulo `wrap`.
     pub polls: u32,
     /// What the creator has just heard and may answer with a new worker: arrow 10 or 16.
@@ -150,13 +130,12 @@ impl State {
 
     /// Every task that waits in a queue.
     pub fn queued(&self) -> impl Iterator<Item = TaskId> + '_ {
-        let deques = self.seats.values().flat_map(|seat| &seat.deque);
-        self.lane.iter().chain(&self.injector).chain(deques).copied()
+        self.queues.values().flatten().copied()
     }
 
     /// Whether a task waits to be polled (`size` is not 0).
     pub fn tasks_wait(&self) -> bool {
-        self.queued().next().is_some()
+        !self.queues.is_empty()
     }
 
     /// Whether some accepted task has no outcome yet.
@@ -178,11 +157,9 @@ impl State {
         })
     }
 
-    /// Whether (exact) a task waits, and this seat can have a worker for it.
+    /// Whether a task waits, and this seat can have a worker for it.
     pub fn could_run(&self, seat: SeatId) -> bool {
-        let starved = self.seats.get(&seat).is_some_and(|seat| seat.starved);
-        let hand = self.poller_at_hand(seat) || self.running < self.max;
-        self.params.exact && self.tasks_wait() && hand && !starved
+        self.tasks_wait() && !self.starved(seat) && (self.poller_at_hand(seat) || self.running < self.max)
     }
 
     /// Whether a task of this seat waits for nothing but the processor.
@@ -191,9 +168,19 @@ impl State {
         self.seats.get(&seat).is_some_and(|seat| seat.ready.iter().chain(&seat.woken).any(ready))
     }
 
+    /// Whether the drive of a seat could not get a stack.
+    pub fn starved(&self, seat: SeatId) -> bool {
+        self.seats.get(&seat).is_some_and(|seat| seat.starved)
+    }
+
     /// Whether a seat is on its way out.
     pub fn leaving(&self, seat: Option<SeatId>) -> bool {
         seat.and_then(|seat| self.seats.get(&seat)).is_some_and(|seat| seat.drive == Some(Arrow::SeatLeaving))
+    }
+
+    /// Whether a task that has started unwinds at its next suspension: cancelled, given up, or its seat leaves.
+    pub fn thrown_at(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|task| task.cancelled || task.abandoned || self.leaving(task.seat))
     }
 
     /// The earliest timer of a seat.

@@ -42,6 +42,18 @@ impl<K: Ord, V> Table<K, V> {
         }
     }
 
+    /// The value of a key, to change it: a new one if there was none.
+    pub fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        let at = self.place(&key).unwrap_or_else(|at| {
+            self.0.insert(at, (key, V::default()));
+            at
+        });
+        &mut self.0[at].1
+    }
+
     /// Takes a key and its value out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         self.place(key).ok().map(|at| self.0.remove(at).1)
@@ -125,6 +137,9 @@ mod tests {
         assert_eq!((table.get(&2), table.get(&4), table.len()), (Some(&20), None, 3));
         assert_eq!((table.remove(&2), table.remove(&2), table[&3]), (Some(20), None, 30));
         assert_eq!(format!("{table:?}"), "{1: 10, 3: 30}");
+        *table.get_or_default(3) += 1;
+        *table.get_or_default(2) += 1;
+        assert_eq!(format!("{table:?}"), "{1: 10, 2: 1, 3: 31}");
         table.clear();
         assert!(table.is_empty() && !table.contains_key(&1));
     }

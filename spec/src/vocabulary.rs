@@ -165,7 +165,7 @@ macro_rules! events {
             }
 
             /// Asks the rule of the event's name, and lets it act.
-            pub(crate) fn rule(self, state: &mut crate::State) -> crate::rules::Check {
+            pub(crate) fn rule(self, state: &mut crate::State) -> crate::Check {
                 match self {
                     $(Event::$event { $($field),* } => crate::rules::$arrow(state, $($field),*),)*
                 }

@@ -2,7 +2,7 @@
 //!
 //! Like the invariants, each is a function of a step: the state before, the event, the state after.
 
-use crate::state::{State, Task, TaskState};
+use crate::state::{Place, State, Task, TaskState};
 use crate::{Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, WorkerState};
 
 /// Whether a step is such a situation.
@@ -76,7 +76,7 @@ pub const ALL: [(&str, Witness); 24] = [
     ),
     (
         "a seat leaves tasks to the injector",
-        |before, event, _| matches!(event, Event::SeatLeft { seat } if !before.seats[seat].deque.is_empty()),
+        |before, event, _| matches!(event, Event::SeatLeft { seat } if before.queues.contains_key(&Place::Deque(*seat))),
     ),
 ];
 

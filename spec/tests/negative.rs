@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use checker::{Explored, Graph};
 use copool_spec::scene::{Rules, Stage, catalog};
-use copool_spec::state::{State, TaskState, Worker};
+use copool_spec::state::{Place, State, TaskState, Worker};
 use copool_spec::{
     Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, PoolState, SeatId, Violation, WorkerState, step, witness,
 };
@@ -116,7 +116,7 @@ faults! {
         let Event::TaskStarted { task, .. } = event else { return step(state, event) };
         state.tasks.get_mut(task).expect("queued").state = TaskState::Queued;
         let mut state = step(state, event)?;
-        state.injector.push_back(*task);
+        state.queues.get_or_default(Place::Injector).push_back(*task);
         Ok(state)
     };
     /// A cancel that comes too late writes its outcome all the same.
@@ -214,7 +214,7 @@ faults! {
     a_rejected_task_is_queued: breaks("S9", "stop during work") = |state, event| {
         let mut state = step(state, event)?;
         if let Event::TaskRejected { task } = event {
-            state.injector.push_back(*task);
+            state.queues.get_or_default(Place::Injector).push_back(*task);
         }
         Ok(state)
     };
@@ -364,7 +364,7 @@ faults! {
         };
     a_leaving_seat_takes_its_queue_along: hides("a seat leaves tasks to the injector", "seats come and leave") =
         |state, event| match event {
-            Event::SeatLeft { seat } if !state.seats[seat].deque.is_empty() => refused(event),
+            Event::SeatLeft { seat } if state.queues.contains_key(&Place::Deque(*seat)) => refused(event),
             _ => step(state, event),
         };
 }

@@ -1,9 +1,7 @@
 //! The creator's arrows: it hears of a suspension (10) and adds a worker (11), or hears of an error (15), reduces the
 //! count (16) and recreates one (17).
 
-use super::{Check, pool, require};
-use crate::state::{State, TaskState};
-use crate::{Arrow, SeatId, WorkerId};
+use super::*;
 
 /// Arrow 10, W→C: `Listener::on_state_changed`. The seat's processor is free now; if the task waits for nothing but the
 /// processor, its worker goes to the back of the ready ones, behind the worker of arrow 11, if there is one.
@@ -11,10 +9,8 @@ pub fn suspension_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check 
     s.go(seat, worker, &[Arrow::WorkerSuspended], Arrow::SuspensionHeard)?;
     s.seat(seat)?.heard = Some(Arrow::SuspensionHeard);
     let task = s.worker(worker)?.task.and_then(|task| s.tasks.get(&task));
-    if task.is_some_and(|task| task.state == TaskState::Ready) {
-        return Ok(());
-    }
-    s.go_off(seat, worker, &[Arrow::SuspensionHeard], Arrow::SuspensionHeard)
+    let ready = task.is_some_and(|task| task.state == TaskState::Ready);
+    if ready { Ok(()) } else { s.go_off(seat, worker, Arrow::SuspensionHeard) }
 }
 
 /// Arrow 11, C→W: create worker coroutines only if the pool has not reached its maximum size.
@@ -30,7 +26,7 @@ pub fn error_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// Arrow 16, C→C: reduce the current coroutine count. The worker is gone.
 pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    s.go_off(seat, worker, &[Arrow::ErrorHeard], Arrow::CountReduced)?;
+    s.go_off(seat, worker, Arrow::ErrorHeard)?;
     s.seat(seat)?.heard = Some(Arrow::CountReduced);
     s.running -= 1;
     s.workers.remove(&worker);

@@ -1,8 +1,6 @@
 //! Beside the arrows: how a pool begins and ends, how seats come and leave, and what others do to a task.
 
-use super::{Check, queue, require};
-use crate::state::{Seat, State, TaskState};
-use crate::{Arrow, Cancel, PoolId, PoolState, SeatId, TaskId, WorkerState};
+use super::*;
 
 /// A pool is built.
 pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
@@ -33,8 +31,9 @@ pub fn seat_left(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     require(s.leaving(Some(seat)), "the seat has not begun to leave")?;
     require(s.workers.values().all(|worker| worker.seat != Some(seat)), "workers are left on it")?;
-    if let Some(it) = s.seats.remove(&seat) {
-        s.injector.extend(it.deque);
+    s.seats.remove(&seat);
+    if let Some(tasks) = s.queues.remove(&Place::Deque(seat)) {
+        s.queues.get_or_default(Place::Injector).extend(tasks);
     }
     Ok(())
 }
@@ -62,20 +61,20 @@ pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
             let again = it.state == TaskState::Withdrawn && it.cancelled;
             require(it.state == TaskState::Queued || again, "the task has started, or ended before")?;
             it.cancelled = true;
-            queue::withdraw(s, task)
+            withdraw(s, task)
         }
     }
 }
 
 /// A task is given up: by a stop at its deadline, or after it swallowed one throw too many.
 pub fn task_abandoned(s: &mut State, task: TaskId) -> Check {
-    let thrown = s.phase != PoolState::Running || s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
+    let may = s.phase != PoolState::Running || s.thrown_at(task);
     let it = s.task(task)?;
     require(it.outcome.is_none() && !it.abandoned, "the task has ended, or was given up before")?;
     require(it.state != TaskState::Withdrawn, "the task was cancelled before its start")?;
-    require(thrown || it.cancelled, "nothing gives this task up")?;
+    require(may, "nothing gives this task up")?;
     it.abandoned = true;
-    if it.state == TaskState::Queued { queue::withdraw(s, task) } else { Ok(()) }
+    if it.state == TaskState::Queued { withdraw(s, task) } else { Ok(()) }
 }
 
 /// Somebody calls `stop`, or drops the seat that owns the pool.

@@ -1,8 +1,6 @@
 //! The pool's arrows to and from its workers: it creates (4), resumes (5), grants an exit (23), and takes back (25).
 
-use super::{Check, remove, require};
-use crate::state::{State, TaskState, Worker};
-use crate::{Arrow, SeatId, WorkerId, WorkerState};
+use super::*;
 
 /// Arrow 4, P→W: create worker coroutines only if the pool has not reached its maximum size.
 pub fn worker_created(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
@@ -12,13 +10,12 @@ pub fn worker_created(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// What arrows 4, 11 and 17 share: the reservation of one more worker. Exact: none is at hand that could poll instead.
 pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    let needed = s.tasks_wait() && !s.poller_at_hand(seat) || s.running < s.min;
     require(s.running < s.max, "max_size workers live already")?;
-    require(!s.params.exact || needed, "min_size workers live, and no task waits for one more")?;
+    let needed = |s: &State| s.tasks_wait() && !s.poller_at_hand(seat) || s.running < s.min;
+    s.exact(needed, "min_size workers live, and no task waits for one more")?;
     require(!s.workers.contains_key(&worker), "this worker lives already")?;
-    let it = s.seat(seat)?;
-    it.ready.push_back(worker);
     s.drive_on(seat, Arrow::WorkerResumed)?;
+    s.seat(seat)?.ready.push_back(worker);
     s.running += 1;
     let new = Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 };
     s.workers.insert(worker, new);
@@ -28,22 +25,14 @@ pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 5, P→W: schedule the worker coroutines: an idle one, or one of this seat's own. Exact: the first that is ready.
 pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.between_turns(seat)?;
-    let (exact, state, home) = (s.params.exact, s.worker(worker)?.state, s.worker(worker)?.seat);
-    let it = s.seat(seat)?;
-    if state == WorkerState::Idle {
-        require(home.is_none(), "another seat has this worker in hand")?;
-    } else {
-        require(state == WorkerState::Ready, "the worker is not ready")?;
-        require(home == Some(seat), "the worker belongs to another seat")?;
-        require(!exact || it.ready.front() == Some(&worker), "another worker was ready first")?;
-        remove(&mut it.ready, &worker);
-    }
-    it.on = Some(worker);
+    let first = s.worker(worker)?.state == WorkerState::Idle || s.seat(seat)?.ready.front() == Some(&worker);
+    s.exact(|_| first, "another worker was ready first")?;
+    s.take(seat, worker)?;
     if !s.leaving(Some(seat)) {
         s.drive_on(seat, Arrow::WorkerResumed)?;
     }
     let it = s.worker(worker)?;
-    (it.state, it.seat) = (WorkerState::Running, Some(seat));
+    it.state = WorkerState::Running;
     it.at = Some(if it.task.is_some() { Arrow::TaskStarted } else { Arrow::WorkerResumed });
     if let Some(task) = it.task {
         s.task(task)?.state = TaskState::Running;
@@ -64,7 +53,7 @@ pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.take_resting(seat, worker)?;
     s.go_free(seat, worker, &[&s.between_polls(seat)[..], &[Arrow::SurplusAsked]].concat(), Arrow::WorkerReturned)?;
-    s.go_off(seat, worker, &[Arrow::WorkerReturned], Arrow::WorkerReturned)?;
+    s.go_off(seat, worker, Arrow::WorkerReturned)?;
     let it = s.worker(worker)?;
     (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);
     Ok(())

@@ -4,25 +4,21 @@
 //! than 0 goes to the lane of the whole pool. A task that is cancelled leaves its queue at once: the entry that a real
 //! queue keeps is a tombstone, and nobody sees it.
 
-use super::{Check, remove, require};
-use crate::state::{State, Task, TaskState};
-use crate::{PoolState, SeatId, TaskId};
+use super::*;
 
 /// A submission is accepted, before any poll can see the task.
 pub fn task_accepted(s: &mut State, seat: Option<SeatId>, task: TaskId, priority: i64) -> Check {
     require(s.phase == PoolState::Running, "the pool does not take submissions any more")?;
     require(!s.tasks.contains_key(&task), "this task was submitted before")?;
     require(seat.is_none() || priority == 0, "a task with a priority belongs to no seat")?;
-    match seat {
-        Some(seat) => s.seat(seat)?.deque.push_back(task),
-        None if priority == 0 => s.injector.push_back(task),
-        None => {
-            let sooner = |other: &TaskId| s.tasks[other].priority <= priority;
-            let at = s.lane.partition_point(sooner);
-            s.lane.insert(at, task);
-        }
-    }
+    let place = match seat {
+        Some(seat) => Place::Deque(seat),
+        None if priority == 0 => Place::Injector,
+        None => Place::Lane(priority),
+    };
+    require(seat.is_none_or(|seat| s.seats.contains_key(&seat)), "there is no such seat")?;
     s.tasks.insert(task, Task { priority, ..Task::default() });
+    s.queues.get_or_default(place).push_back(task);
     Ok(())
 }
 
@@ -34,30 +30,33 @@ pub fn task_rejected(s: &mut State, task: TaskId) -> Check {
 
 /// A seat takes a task of another seat's deque to its own: one that never ran. Exact: nothing nearer is due.
 pub fn task_stolen(s: &mut State, seat: SeatId, from: SeatId, task: TaskId) -> Check {
-    require(!s.params.exact || due(s, seat).contains(&task), "another task was due")?;
+    s.exact(|s| due(s, seat).contains(&task), "another task was due")?;
     require(seat != from && s.seats.contains_key(&seat), "a seat steals from another one")?;
-    let deque = &mut s.seat(from)?.deque;
-    require(deque.contains(&task), "the task is not in that seat's deque")?;
-    remove(deque, &task);
-    s.seat(seat)?.deque.push_back(task);
+    require(dequeue(s, task) == Some(Place::Deque(from)), "the task is not in that seat's deque")?;
+    s.queues.get_or_default(Place::Deque(seat)).push_back(task);
     Ok(())
 }
 
 /// The tasks of which the poll in hand must take one: those of the first source that has any. Only from the deques of
 /// others there may be a choice.
 pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
-    let Some(it) = s.seats.get(&seat) else { return Vec::new() };
-    let one = |head: Option<&TaskId>| Vec::from_iter(head.copied());
-    let urgent = one(s.lane.front().filter(|head| s.tasks[*head].priority < 0));
-    let own = one(if s.params.lifo { it.deque.back() } else { it.deque.front() });
-    let (injector, lane) = (one(s.injector.front()), one(s.lane.front()));
-    let every = |period: u32| period != 0 && it.polls.is_multiple_of(period);
-    let ageing = every(s.params.age_every);
-    let (bottom, oldest) = (one(it.deque.front()), one(if ageing { s.lane.iter().min() } else { None }));
-    let others = s.seats.iter().filter(|(id, _)| **id != seat);
-    let others = others.filter_map(|(_, other)| other.deque.front().copied()).collect();
+    let polls = s.seats.get(&seat).map_or(0, |seat| seat.polls);
+    let heads = |of: fn(&Place, Place) -> bool| -> Vec<TaskId> {
+        let queues = s.queues.iter().filter(|(place, _)| of(place, Place::Deque(seat)));
+        queues.filter_map(|(_, queue)| queue.front().copied()).collect()
+    };
+    let one = |task: Option<&TaskId>| Vec::from_iter(task.copied());
+    let lanes = heads(|place, _| *place < Place::Injector);
+    let (lane, oldest) = (one(lanes.first()), one(lanes.iter().min()));
+    let urgent = one(heads(|place, _| *place < Place::Lane(0)).first());
+    let injector = heads(|place, _| *place == Place::Injector);
+    let bottom = heads(|place, own| *place == own);
+    let top = one(s.queues.get(&Place::Deque(seat)).and_then(VecDeque::back));
+    let own = if s.params.lifo { top } else { bottom.clone() };
+    let others = heads(|place, own| *place > Place::Injector && *place != own);
+    let every = |period: u32| period != 0 && polls.is_multiple_of(period);
     let order = match () {
-        () if ageing => match it.polls / s.params.age_every % 4 {
+        () if every(s.params.age_every) => match polls / s.params.age_every % 4 {
             1 => [oldest, injector, bottom, others, lane],
             2 => [injector, bottom, others, oldest, lane],
             3 => [bottom, others, oldest, injector, lane],
@@ -69,23 +68,20 @@ pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
     order.into_iter().find(|source| !source.is_empty()).unwrap_or_default()
 }
 
-/// Whether a poll of this seat can take the task without stealing.
-pub(super) fn in_reach(s: &mut State, seat: SeatId, task: TaskId) -> Result<bool, &'static str> {
-    let own = s.seat(seat)?.deque.contains(&task);
-    Ok(own || s.injector.contains(&task) || s.lane.contains(&task))
-}
-
-/// Takes a task out of whatever queue it is in.
-pub(super) fn take(s: &mut State, task: TaskId) {
-    let deques = s.seats.values_mut().map(|seat| &mut seat.deque);
-    for queue in deques.chain([&mut s.injector, &mut s.lane]) {
-        remove(queue, &task);
+/// Takes a task out of its queue, and says which that was.
+pub(super) fn dequeue(s: &mut State, task: TaskId) -> Option<Place> {
+    let place = s.queues.iter().find(|(_, queue)| queue.contains(&task)).map(|(place, _)| *place)?;
+    let queue = s.queues.get_mut(&place)?;
+    remove(queue, &task);
+    if queue.is_empty() {
+        s.queues.remove(&place);
     }
+    Some(place)
 }
 
 /// Takes a task out of its queue for good.
 pub(super) fn withdraw(s: &mut State, task: TaskId) -> Check {
-    take(s, task);
+    dequeue(s, task);
     s.task(task)?.state = TaskState::Withdrawn;
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! The schedule thread's side of the diagram: a drive begins (1–3), blocks (19) and ends (26–27).
 
-use super::{Check, require};
-use crate::state::State;
-use crate::{Arrow, DriveEnd, PoolState, SeatId};
+use super::*;
 
 /// Arrow 1, S→P: `CoroutinePool::try_timeout_schedule_task`, or any other drive. A seat has one drive at a time.
 pub fn schedule_called(s: &mut State, seat: SeatId) -> Check {
@@ -18,8 +16,7 @@ pub fn schedule_refused(s: &mut State, seat: SeatId) -> Check {
 
 /// Arrow 3, P→S: return success. Exact: nothing queued, nothing resumable.
 pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
-    let busy = s.tasks_wait() || s.resumable(seat);
-    require(!(s.params.exact && busy), "there is something to do")?;
+    s.exact(|s| !s.tasks_wait() && !s.resumable(seat), "there is something to do")?;
     s.drive(seat, Some(Arrow::ScheduleCalled), Some(Arrow::NothingToDo))
 }
 
@@ -27,7 +24,7 @@ pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
 /// task waits that a worker could be had for.
 pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
-    require(!s.could_run(seat), "it blocks while a task waits")?;
+    s.exact(|s| !s.could_run(seat), "it blocks while a task waits")?;
     require(s.seat(seat)?.ready.is_empty(), "it blocks while a worker of it is ready")?;
     s.drive_on(seat, Arrow::SeatBlocked)
 }
@@ -36,17 +33,16 @@ pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
 pub fn schedule_ended(s: &mut State, seat: SeatId, end: DriveEnd) -> Check {
     s.between_turns(seat)?;
     require(!s.leaving(Some(seat)), "the seat leaves")?;
-    let exact = s.params.exact;
     match end {
         DriveEnd::AllDone | DriveEnd::Deadline => {}
         DriveEnd::Waiting { until } => {
             // Without a time it may be the stop that a `serve` waits for.
-            require(!exact || until.is_none() || s.outstanding(), "nothing is left that could wait")?;
-            require(!exact || !s.could_run(seat) && !s.resumable(seat), "what is left could run")?;
-            require(!exact || until == s.next_timer(seat), "another timer is the earliest")?;
+            s.exact(|s| until.is_none() || s.outstanding(), "nothing is left that could wait")?;
+            s.exact(|s| !s.could_run(seat) && !s.resumable(seat), "what is left could run")?;
+            s.exact(|s| until == s.next_timer(seat), "another timer is the earliest")?;
         }
         DriveEnd::Stopped => require(s.phase != PoolState::Running, "nobody stopped the pool")?,
-        DriveEnd::Stalled => require(!exact || s.stalled(), "something can still wake a worker")?,
+        DriveEnd::Stalled => s.exact(State::stalled, "something can still wake a worker")?,
     }
     let it = s.seat(seat)?;
     (it.drive, it.heard) = (Some(Arrow::ScheduleEnded), None);

@@ -1,8 +1,6 @@
 //! Beside the arrows: what ends a task's wait. Timers, wake-ups, and system calls on their helper threads.
 
-use super::{Check, require};
-use crate::state::{State, TaskState};
-use crate::{Arrow, Interruption, SeatId, TaskId, Tick};
+use super::*;
 
 /// A task arms a timer, on its way into a wait. If the wait does not come about, its next one arms anew.
 pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check {
@@ -14,9 +12,13 @@ pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check
     Ok(())
 }
 
-/// A timer ends its task's wait. Its seat looks at it between two turns.
+/// A timer ends its task's wait. Its seat looks at it between two turns; a worker whose turn is over may still be on its way
+/// to the back.
 pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
-    s.looks(seat)?;
+    let on = s.seat(seat)?.on.and_then(|worker| s.workers.get(&worker));
+    if !on.is_some_and(|on| on.at == Some(Arrow::TaskExited) && on.task.is_none()) {
+        s.between_turns(seat)?;
+    }
     let it = s.task(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
     require(it.timer.is_some(), "the task has no timer")?;
@@ -26,9 +28,8 @@ pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
 /// Somebody took a waiting task's wait and wakes it. A delay ends early, and a system call before it was entered, only
 /// for a task that is cancelled or given up.
 pub fn task_woken(s: &mut State, task: TaskId) -> Check {
-    let leaving = s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
+    let thrown = s.thrown_at(task);
     let it = s.task(task)?;
-    let thrown = it.cancelled || it.abandoned || leaving;
     let may = match it.state {
         TaskState::Waiting(Interruption::Delay) => thrown,
         TaskState::Waiting(Interruption::Syscall) => it.call == Some(Arrow::SyscallLeft) || it.call.is_none() && thrown,
@@ -61,10 +62,16 @@ pub fn overran(s: &mut State, seat: SeatId, task: TaskId) -> Check {
     require(it.seat == Some(seat) && it.state == TaskState::Running, "the task does not run on this seat")
 }
 
+/// The task waits for nothing but the processor: if its worker rests, that is ready now.
 fn end_wait(s: &mut State, task: TaskId) -> Check {
     let it = s.task(task)?;
     require(matches!(it.state, TaskState::Waiting(_)), "the task does not wait")?;
     (it.state, it.timer, it.call) = (TaskState::Ready, None, None);
-    let worker = it.worker.ok_or("the task is on no worker")?;
-    s.rouse(worker)
+    let (Some(seat), Some(worker)) = (it.seat, it.worker) else { return Err("the task is on no worker") };
+    let it = s.worker(worker)?;
+    if it.at.is_none() {
+        it.state = WorkerState::Ready;
+        s.seat(seat)?.woken.push_back(worker);
+    }
+    Ok(())
 }

@@ -1,8 +1,6 @@
 //! The worker's own arrows: it is suspended (9), errs (14), polls on (20), runs out of time (21), asks (22), exits (24).
 
-use super::{Check, require};
-use crate::state::{State, TaskState};
-use crate::{Arrow, Interruption, PoolState, SeatId, WorkerId, WorkerState};
+use super::*;
 
 /// Arrow 9, W→W: the coroutine state changes to Suspend or Syscall. A delay has its timer by now.
 pub fn worker_suspended(s: &mut State, seat: SeatId, worker: WorkerId, state: WorkerState) -> Check {
@@ -20,10 +18,8 @@ pub fn worker_suspended(s: &mut State, seat: SeatId, worker: WorkerId, state: Wo
 /// not leave goes the same way.
 pub fn worker_errored(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     if let Some(task) = s.worker(worker)?.task {
-        let it = s.task(task)?;
-        require(it.outcome.is_some(), "its task has no outcome yet")?;
-        it.worker = None;
-        s.worker(worker)?.task = None;
+        require(s.task(task)?.outcome.is_some(), "its task has no outcome yet")?;
+        s.let_go(worker, task)?;
         s.go(seat, worker, &[Arrow::TaskStarted], Arrow::TaskFailed)?;
     }
     s.go(seat, worker, &[Arrow::TaskFailed], Arrow::WorkerErrored)?;
@@ -34,8 +30,8 @@ pub fn worker_errored(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 20, W→W: try poll the next task. Exact: its turn is not over yet. It may be its first in a new turn, or, not
 /// exact, the poll before met a tombstone.
 pub fn next_poll(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    let over = s.worker(worker)?.turn >= s.params.polls_per_turn;
-    require(!(s.params.exact && over), "its turn is over")?;
+    let turn = s.worker(worker)?.turn;
+    s.exact(|s| turn < s.params.polls_per_turn, "its turn is over")?;
     s.go_free(seat, worker, &s.between_polls(seat), Arrow::NextPoll)
 }
 
@@ -57,7 +53,7 @@ pub fn worker_exited(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
         require(s.phase != PoolState::Running || s.running > s.max, "the worker has not asked")?;
         s.running -= 1;
     } else {
-        s.go_off(seat, worker, &[Arrow::SurplusGranted], Arrow::WorkerExited)?;
+        s.go_off(seat, worker, Arrow::SurplusGranted)?;
     }
     s.workers.remove(&worker);
     Ok(())

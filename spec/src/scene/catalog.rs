@@ -1,8 +1,8 @@
 //! The scenes that are explored, each with a sentence on why its bounds suffice, and with its exact number of states.
 
 use super::Scene;
+use crate::Params;
 use crate::script::Script;
-use crate::state::Params;
 
 /// Everything at one instant, turns of two tasks, and no fairness exceptions: what most scenes need.
 const PLAIN: Params = Params { exact: true, lifo: false, polls_per_turn: 2, injector_every: 0, age_every: 0, wrap: 1 };

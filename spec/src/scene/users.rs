@@ -18,7 +18,7 @@ impl Stage {
         let (doing, it) = (&play.tasks[at], &play.pool.tasks[&task]);
         let (Some(seat), Some(worker)) = (it.seat, it.worker) else { return };
         let mut then = |event| moves.push(Move { by: By::Task(task), event });
-        let thrown = super::thrown(&play.pool, task);
+        let thrown = play.pool.thrown_at(task);
         let interrupt = |why| Some(Event::TaskInterrupted { seat, worker, task, why });
         let Some(step) = doing.body.step(&self.tasks[at].body) else {
             return then(Some(match doing.body.ending() {
@@ -60,7 +60,7 @@ impl Stage {
     pub(super) fn advance(&self, before: &Play, after: &mut Play, task: TaskId, event: Option<Event>) {
         let at = task.0 as usize;
         let body = &self.tasks[at].body;
-        let thrown = super::thrown(&before.pool, task);
+        let thrown = before.pool.thrown_at(task);
         let step = after.tasks[at].body.step(body).cloned();
         if let Some(step) = &step {
             self.token(before, after, step, event);
