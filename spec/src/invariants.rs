@@ -3,8 +3,6 @@
 //! They repeat nothing of the rules on purpose: a rule that is wrong is to be caught here. That they hold of every step
 //! from every reachable state is what the exploration shows; that each can fail, what the negative tests show.
 
-use std::collections::VecDeque;
-
 use crate::state::{Place, State, Task, TaskState};
 use crate::{Arrow, Event, PoolState, SeatId, TaskId, WorkerState};
 
@@ -36,26 +34,23 @@ pub fn s1_running_within_max(before: &State, _: &Event, after: &State) -> bool {
 
 /// S2: an accepted task starts at most once and gets exactly one outcome, which stays; it has one when all is over.
 pub fn s2_one_start_one_outcome(before: &State, event: &Event, after: &State) -> bool {
-    let fresh = |task: &TaskId, is: fn(&Task) -> bool| before.tasks.get(task).is_some_and(is);
+    let was = |task: &TaskId, is: fn(&Task) -> bool| before.tasks.get(task).is_some_and(is);
+    let now = |task: &TaskId| after.tasks.get(task).and_then(|task| task.outcome);
     let first = match event {
-        Event::TaskStarted { task, .. } => fresh(task, |old| old.state == TaskState::Queued),
+        Event::TaskStarted { task, .. } => was(task, |it| it.state == TaskState::Queued),
         Event::OutcomePublished { task, outcome } => {
-            let written = after.tasks.get(task).and_then(|new| new.outcome);
-            fresh(task, |old| old.outcome.is_none()) && written == Some(*outcome)
+            was(task, |it| it.outcome.is_none()) && now(task) == Some(*outcome)
         }
         _ => true,
     };
-    let stays = |old: &Task, new: &Task| old.outcome.is_none() || new.outcome == old.outcome;
-    let kept = |(id, old): (&TaskId, &Task)| after.tasks.get(id).is_some_and(|new| stays(old, new));
-    first && before.tasks.iter().all(kept)
+    let stays = |(id, old): (&TaskId, &Task)| old.outcome.is_none() || old.outcome == now(id);
+    first && before.tasks.iter().all(stays) && before.tasks.keys().all(|id| after.tasks.contains_key(id))
 }
 
 /// S3: after Stopped nothing runs, no worker lives, no waiter waits.
 pub fn s3_stopped_is_still(_: &State, _: &Event, after: &State) -> bool {
-    let still = || {
-        let seats = after.seats.values().all(|seat| seat.on.is_none() && seat.ready.is_empty());
-        seats && after.workers.is_empty() && after.running == 0 && !after.outstanding()
-    };
+    let seats = || after.seats.values().all(|seat| seat.on.is_none() && seat.ready.is_empty());
+    let still = || seats() && after.workers.is_empty() && after.running == 0 && !after.outstanding();
     after.phase != PoolState::Stopped || still()
 }
 
@@ -78,7 +73,7 @@ pub fn s5_started_tasks_stay(before: &State, _: &Event, after: &State) -> bool {
 /// the soonest: below 0 by priority, own deque, injector, what others have, above 0 by priority; first come first served
 /// within each. An injector poll takes the injector's oldest, if there is one; an ageing poll the oldest of its source.
 pub fn s6_order(before: &State, event: &Event, after: &State) -> bool {
-    let bounded = |bound: u32| after.workers.values().all(|worker| worker.turn <= bound);
+    let bounded = after.workers.values().all(|worker| worker.turn <= after.params.polls_per_turn);
     let in_order = match event {
         Event::TaskStarted { seat, task, .. } => taken_in_order(before, *seat, *task),
         Event::WorkerResumed { seat, worker } => {
@@ -88,7 +83,7 @@ pub fn s6_order(before: &State, event: &Event, after: &State) -> bool {
         }
         _ => true,
     };
-    !before.params.exact || bounded(before.params.polls_per_turn) && in_order
+    !before.params.exact || bounded && in_order
 }
 
 fn taken_in_order(s: &State, seat: SeatId, task: TaskId) -> bool {
@@ -103,9 +98,9 @@ fn taken_in_order(s: &State, seat: SeatId, task: TaskId) -> bool {
         let heads = s.queues.iter().filter(|(place, _)| source(**place)).map(|(_, queue)| queue[0]);
         return heads.min().is_none_or(|oldest| oldest == task);
     }
-    let injector = s.queues.get(&Place::Injector);
-    if params.injector_every != 0 && polls % params.injector_every == 0 && injector.is_some() {
-        return injector.and_then(VecDeque::front) == Some(&task);
+    let injects = params.injector_every != 0 && polls % params.injector_every == 0;
+    if injects && let Some(injector) = s.queues.get(&Place::Injector) {
+        return injector[0] == task;
     }
     let rank = |place: Place| match place {
         Place::Lane(priority) => (if priority < 0 { 0 } else { 4 }, priority),
@@ -125,18 +120,12 @@ pub fn s7_created_in_need(before: &State, _: &Event, after: &State) -> bool {
 
 /// S8: a worker that holds a task never leaves by arrow 24.
 pub fn s8_no_exit_with_a_task(before: &State, event: &Event, _: &State) -> bool {
-    match event {
-        Event::SurplusGranted { worker, .. } | Event::WorkerExited { worker, .. } => {
-            before.workers.get(worker).is_some_and(|worker| worker.task.is_none())
-        }
-        _ => true,
-    }
+    let (Event::SurplusGranted { worker, .. } | Event::WorkerExited { worker, .. }) = event else { return true };
+    before.workers.get(worker).is_some_and(|worker| worker.task.is_none())
 }
 
 /// S9: a rejected submission has no effect.
 pub fn s9_rejection_is_nothing(before: &State, event: &Event, after: &State) -> bool {
-    match event {
-        Event::TaskRejected { task } => before == after && !after.tasks.contains_key(task),
-        _ => true,
-    }
+    let Event::TaskRejected { task } = event else { return true };
+    before == after && !after.tasks.contains_key(task)
 }

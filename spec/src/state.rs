@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use crate::table::Table;
-use crate::{Arrow, Interruption, Outcome, Params, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId, WorkerState};
+use crate::{Params, table::Table, vocabulary::*};
+pub use crate::{Place, TaskState};
 
 /// A pool at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,17 +33,6 @@ pub struct State {
     pub tasks: Table<TaskId, Task>,
     /// The tasks that wait to be polled, by the place where they wait, oldest first. No queue is empty.
     pub queues: Table<Place, VecDeque<TaskId>>,
-}
-
-/// Where a task waits to be polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    /// The lane of the whole pool: of a priority other than 0, and smaller is sooner.
-    Lane(i64),
-    /// Of priority 0, and from outside.
-    Injector,
-    /// Of priority 0, and submitted on this seat.
-    Deque(SeatId),
 }
 
 /// The place of one schedule thread.
@@ -104,24 +93,6 @@ pub struct Task {
     pub outcome: Option<Outcome>,
 }
 
-/// What a task is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TaskState {
-    /// Accepted, never started.
-    #[default]
-    Queued,
-    /// Cancelled or abandoned before its start: it never runs.
-    Withdrawn,
-    /// It runs.
-    Running,
-    /// It waits, and why.
-    Waiting(Interruption),
-    /// It waits for nothing but the processor.
-    Ready,
-    /// Its body is over: returned, panicked, or (`Cancelled`) unwound by a throw.
-    Finished(Outcome),
-}
-
 impl State {
     /// A pool that is yet to be built.
     pub fn new(params: Params) -> State {
@@ -150,11 +121,9 @@ impl State {
 
     /// Whether a new worker would be a second one to the same end: one idles, or waits for its turn on this seat to poll.
     pub fn poller_at_hand(&self, seat: SeatId) -> bool {
-        self.workers.values().any(|worker| match worker.state {
-            WorkerState::Idle => worker.at.is_none(),
-            WorkerState::Ready => worker.seat == Some(seat) && worker.task.is_none(),
-            _ => false,
-        })
+        let idles = |it: &Worker| it.state == WorkerState::Idle && it.at.is_none();
+        let polls = |it: &Worker| it.state == WorkerState::Ready && it.seat == Some(seat) && it.task.is_none();
+        self.workers.values().any(|worker| idles(worker) || polls(worker))
     }
 
     /// Whether a task waits, and this seat can have a worker for it.
@@ -192,18 +161,10 @@ impl State {
     /// Tasks are queued, all `max_size` workers wait for tasks of this pool, and nothing can wake any of them.
     pub fn stalled(&self) -> bool {
         let stuck = |worker: &Worker| {
-            worker.task.and_then(|id| self.tasks.get(&id)).is_some_and(|task| {
-                let waits = matches!(task.state, TaskState::Waiting(Interruption::Join | Interruption::Stop));
-                waits && task.timer.is_none() && !task.cancelled && !task.abandoned
-            })
+            let Some(task) = worker.task.map(|id| &self.tasks[&id]) else { return false };
+            let waits = matches!(task.state, TaskState::Waiting(Interruption::Join | Interruption::Stop));
+            waits && task.timer.is_none() && !task.cancelled && !task.abandoned
         };
         self.tasks_wait() && self.running >= self.max && self.workers.values().all(stuck)
-    }
-}
-
-impl Task {
-    /// Whether it has begun to run, whatever became of it.
-    pub fn started(&self) -> bool {
-        !matches!(self.state, TaskState::Queued | TaskState::Withdrawn)
     }
 }

@@ -7,6 +7,12 @@
 use core::fmt;
 use core::ops::Index;
 
+/// A key that has a word for it.
+pub trait Id: Ord {
+    /// That there is no such thing.
+    const UNKNOWN: &'static str;
+}
+
 /// Values by their keys, in the order of the keys.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table<K, V>(Vec<(K, V)>);
@@ -90,8 +96,15 @@ impl<K: Ord, V> Table<K, V> {
     }
 
     /// The keys and their values, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+    pub fn iter(&self) -> <&Table<K, V> as IntoIterator>::IntoIter {
         self.into_iter()
+    }
+}
+
+impl<K: Id, V> Table<K, V> {
+    /// The value of an id, to change it; or, in words, that there is none.
+    pub fn find(&mut self, id: K) -> Result<&mut V, &'static str> {
+        self.get_mut(&id).ok_or(K::UNKNOWN)
     }
 }
 

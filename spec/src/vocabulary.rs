@@ -7,7 +7,7 @@
 use core::fmt;
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident($repr:ty, $letter:literal);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($repr:ty, $letter:literal, $noun:literal);)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub $repr);
@@ -16,6 +16,10 @@ macro_rules! ids {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!($letter, "{}"), self.0)
             }
+        }
+
+        impl crate::table::Id for $name {
+            const UNKNOWN: &'static str = concat!("there is no such ", $noun);
         }
 
         impl fmt::Display for $name {
@@ -28,13 +32,13 @@ macro_rules! ids {
 
 ids! {
     /// A pool, unique in the process.
-    PoolId(u64, "P");
+    PoolId(u64, "P", "pool");
     /// A seat, unique in its pool: the place of one schedule thread (S in the diagram).
-    SeatId(u32, "S");
+    SeatId(u32, "S", "seat");
     /// A worker coroutine, unique in its pool (W in the diagram).
-    WorkerId(u64, "W");
+    WorkerId(u64, "W", "worker");
     /// A task, unique in the process (T in the diagram).
-    TaskId(u64, "T");
+    TaskId(u64, "T", "task");
 }
 
 /// A reading of the pool's clock: nanoseconds since the clock's own start.
@@ -70,6 +74,35 @@ pub enum WorkerState {
     Error,
     /// It is gone.
     Exited,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskState {
+    /// Accepted, never started.
+    #[default]
+    Queued,
+    /// Cancelled or abandoned before its start: it never runs.
+    Withdrawn,
+    /// It runs.
+    Running,
+    /// It waits, and why.
+    Waiting(Interruption),
+    /// It waits for nothing but the processor.
+    Ready,
+    /// Its body is over: returned, panicked, or (`Cancelled`) unwound by a throw.
+    Finished(Outcome),
+}
+
+/// Where a task waits to be polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The lane of the whole pool: of a priority other than 0, and smaller is sooner.
+    Lane(i64),
+    /// Of priority 0, and from outside.
+    Injector,
+    /// Of priority 0, and submitted on this seat.
+    Deque(SeatId),
 }
 
 /// How a task ended. Each accepted task gets exactly one.

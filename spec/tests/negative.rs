@@ -41,8 +41,8 @@ fn breaks(invariant: &str, scene: &str, rules: Rules) {
 /// The fault leaves states from which nothing quiet can be reached any more.
 fn gets_stuck(scene: &str, rules: Rules) {
     let checker = explore(scene, rules, true);
-    let Graph { stuck, states, .. } = checker.model().graph();
-    assert!(stuck > 0, "none of {states} states of `{scene}` is stuck");
+    let Graph { stuck, states, steps } = checker.model().graph();
+    assert!(stuck > 0, "none of {states} states of `{scene}` is stuck, with {steps} steps");
 }
 
 fn unmet(checker: &impl Checker<Explored>) -> Vec<&'static str> {

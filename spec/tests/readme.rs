@@ -31,14 +31,10 @@ fn every_file_that_the_readme_names_is_there() {
     assert!(count > 10, "only {count} links");
 }
 
-/// Lines that say something: no comments, imports, attributes or lone brackets.
-fn statements(source: &str) -> usize {
-    let says = |line: &&str| {
-        let line = line.trim();
-        let head = ["//", "#[", "use ", "pub use ", "pub mod "].iter().any(|head| line.starts_with(head));
-        !head && line.chars().any(char::is_alphanumeric)
-    };
-    source.lines().filter(says).count()
+/// Lines of code: all but blank ones, comments and tests.
+fn lines(source: &str) -> usize {
+    let code = source.split("#[cfg(test)]").next().unwrap_or("").lines();
+    code.filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//")).count()
 }
 
 #[test]
@@ -56,6 +52,6 @@ fn state_rules_and_invariants_stay_small() {
         include_str!("../src/rules/lifecycle.rs"),
         include_str!("../src/invariants.rs"),
     ];
-    let total: usize = sources.into_iter().map(statements).sum();
-    assert!((300..=700).contains(&total), "{total} lines of code");
+    let total: usize = sources.into_iter().map(lines).sum();
+    assert!((600..=700).contains(&total), "{total} lines of code");
 }

@@ -7,15 +7,14 @@ use super::*;
 /// processor, its worker goes to the back of the ready ones, behind the worker of arrow 11, if there is one.
 pub fn suspension_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go(seat, worker, &[Arrow::WorkerSuspended], Arrow::SuspensionHeard)?;
-    s.seat(seat)?.heard = Some(Arrow::SuspensionHeard);
-    let task = s.worker(worker)?.task.and_then(|task| s.tasks.get(&task));
-    let ready = task.is_some_and(|task| task.state == TaskState::Ready);
+    s.seats.find(seat)?.heard = Some(Arrow::SuspensionHeard);
+    let ready = s.workers.find(worker)?.task.is_some_and(|task| s.tasks[&task].state == TaskState::Ready);
     if ready { Ok(()) } else { s.go_off(seat, worker, Arrow::SuspensionHeard) }
 }
 
 /// Arrow 11, C→W: create worker coroutines only if the pool has not reached its maximum size.
 pub fn worker_added(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seat(seat)?.heard == Some(Arrow::SuspensionHeard), "the creator has not just heard of a suspension")?;
+    require(s.seats.find(seat)?.heard == Some(Arrow::SuspensionHeard), "the creator heard of no suspension")?;
     pool::create(s, seat, worker)
 }
 
@@ -27,7 +26,7 @@ pub fn error_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 16, C→C: reduce the current coroutine count. The worker is gone.
 pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go_off(seat, worker, Arrow::ErrorHeard)?;
-    s.seat(seat)?.heard = Some(Arrow::CountReduced);
+    s.seats.find(seat)?.heard = Some(Arrow::CountReduced);
     s.running -= 1;
     s.workers.remove(&worker);
     Ok(())
@@ -35,6 +34,6 @@ pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// Arrow 17, C→W: recreate a worker coroutine only if the pool has not reached its maximum size.
 pub fn worker_recreated(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seat(seat)?.heard == Some(Arrow::CountReduced), "the creator has not just heard of an error")?;
+    require(s.seats.find(seat)?.heard == Some(Arrow::CountReduced), "the creator heard of no error")?;
     pool::create(s, seat, worker)
 }

@@ -5,9 +5,8 @@ use super::*;
 /// A pool is built.
 pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
     require(s.pool.is_none(), "a pool is built once")?;
-    require(min <= max, "min_size above max_size")?;
-    (s.pool, s.min, s.max) = (Some(pool), min, max);
-    Ok(())
+    s.pool = Some(pool);
+    limits_changed(s, min, max, 0)
 }
 
 /// A seat comes.
@@ -21,9 +20,7 @@ pub fn seat_attached(s: &mut State, seat: SeatId) -> Check {
 
 /// A seat begins to leave: what is suspended on it unwinds.
 pub fn seat_leaving(s: &mut State, seat: SeatId) -> Check {
-    require(s.seat(seat)?.drive.is_none(), "the seat is being driven")?;
-    s.seat(seat)?.drive = Some(Arrow::SeatLeaving);
-    Ok(())
+    drive(s, seat, None, Some(Arrow::SeatLeaving))
 }
 
 /// A seat leaves: its workers have returned or exited before, and what was queued on it goes to the injector.
@@ -47,29 +44,25 @@ pub fn limits_changed(s: &mut State, min: u32, max: u32, _keep_alive: u64) -> Ch
 
 /// A cancel is answered. A queued task is withdrawn at once; a started one unwinds at its next suspension.
 pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     let decided = it.outcome.is_some() || it.abandoned;
+    let started = !matches!(it.state, TaskState::Queued | TaskState::Withdrawn);
     let over = decided || matches!(it.state, TaskState::Withdrawn | TaskState::Finished(_));
-    match answer {
-        Cancel::AlreadyEnded => require(over, "the task has not ended"),
-        Cancel::Requested => {
-            require(it.started() && !decided, "the task does not run")?;
-            it.cancelled = true;
-            Ok(())
-        }
-        Cancel::NeverRuns => {
-            let again = it.state == TaskState::Withdrawn && it.cancelled;
-            require(it.state == TaskState::Queued || again, "the task has started, or ended before")?;
-            it.cancelled = true;
-            withdraw(s, task)
-        }
-    }
+    let (may, otherwise) = match (answer, it.state) {
+        (Cancel::AlreadyEnded, _) => return require(over, "the task has not ended"),
+        (Cancel::Requested, _) => (started && !decided, "the task does not run"),
+        (Cancel::NeverRuns, TaskState::Withdrawn) => (it.cancelled, "the task was given up before its start"),
+        (Cancel::NeverRuns, _) => (!started, "the task has started"),
+    };
+    require(may, otherwise)?;
+    it.cancelled = true;
+    if answer == Cancel::NeverRuns { withdraw(s, task) } else { Ok(()) }
 }
 
 /// A task is given up: by a stop at its deadline, or after it swallowed one throw too many.
 pub fn task_abandoned(s: &mut State, task: TaskId) -> Check {
     let may = s.phase != PoolState::Running || s.thrown_at(task);
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     require(it.outcome.is_none() && !it.abandoned, "the task has ended, or was given up before")?;
     require(it.state != TaskState::Withdrawn, "the task was cancelled before its start")?;
     require(may, "nothing gives this task up")?;
@@ -96,10 +89,9 @@ pub fn pool_stopping(s: &mut State, _pool: PoolId) -> Check {
 pub fn pool_stopped(s: &mut State, _pool: PoolId) -> Check {
     require(s.phase == PoolState::Stopping, "the pool is not stopping")?;
     require(!s.outstanding(), "a task has no outcome yet")?;
-    let idle = s.workers.values().all(|worker| worker.state == WorkerState::Idle && worker.seat.is_none());
-    require(idle, "a worker lives")?;
-    s.phase = PoolState::Stopped;
-    s.running = 0;
+    let idles = |worker: &Worker| worker.state == WorkerState::Idle && worker.seat.is_none();
+    require(s.workers.values().all(idles), "a worker lives")?;
+    (s.phase, s.running) = (PoolState::Stopped, 0);
     s.workers.clear();
     Ok(())
 }

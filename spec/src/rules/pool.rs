@@ -15,46 +15,44 @@ pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.exact(needed, "min_size workers live, and no task waits for one more")?;
     require(!s.workers.contains_key(&worker), "this worker lives already")?;
     s.drive_on(seat, Arrow::WorkerResumed)?;
-    s.seat(seat)?.ready.push_back(worker);
+    s.seats.find(seat)?.ready.push_back(worker);
     s.running += 1;
-    let new = Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 };
-    s.workers.insert(worker, new);
+    s.workers.insert(worker, Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 });
     Ok(())
 }
 
 /// Arrow 5, P→W: schedule the worker coroutines: an idle one, or one of this seat's own. Exact: the first that is ready.
 pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.between_turns(seat)?;
-    let first = s.worker(worker)?.state == WorkerState::Idle || s.seat(seat)?.ready.front() == Some(&worker);
+    let first =
+        s.workers.find(worker)?.state == WorkerState::Idle || s.seats.find(seat)?.ready.front() == Some(&worker);
     s.exact(|_| first, "another worker was ready first")?;
     s.take(seat, worker)?;
     if !s.leaving(Some(seat)) {
         s.drive_on(seat, Arrow::WorkerResumed)?;
     }
-    let it = s.worker(worker)?;
-    it.state = WorkerState::Running;
-    it.at = Some(if it.task.is_some() { Arrow::TaskStarted } else { Arrow::WorkerResumed });
-    if let Some(task) = it.task {
-        s.task(task)?.state = TaskState::Running;
-    }
-    Ok(())
+    s.workers.find(worker)?.state = WorkerState::Running;
+    let Some(task) = s.workers.find(worker)?.task else { return s.go(seat, worker, &[], Arrow::WorkerResumed) };
+    s.tasks.find(task)?.state = TaskState::Running;
+    s.go(seat, worker, &[], Arrow::TaskStarted)
 }
 
 /// Arrow 23, P→W: yes, there are more workers than `min_size` (than none, once the pool stops). The count is released
 /// with this answer.
 pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     require(s.running > s.floor(), "min_size workers live")?;
-    s.go_free(seat, worker, &[Arrow::SurplusAsked], Arrow::SurplusGranted)?;
+    require(s.workers.find(worker)?.task.is_none(), "the worker holds a task")?;
+    s.go(seat, worker, &[Arrow::SurplusAsked], Arrow::SurplusGranted)?;
     s.running -= 1;
     Ok(())
 }
 
 /// Arrow 25, W→P: return if timeout or schedule fail. The worker idles: a count and a stack that any seat may take.
 pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    s.take_resting(seat, worker)?;
-    s.go_free(seat, worker, &[&s.between_polls(seat)[..], &[Arrow::SurplusAsked]].concat(), Arrow::WorkerReturned)?;
+    s.take(seat, worker)?;
+    s.go_free(seat, worker, &[Arrow::SurplusAsked], Arrow::WorkerReturned)?;
     s.go_off(seat, worker, Arrow::WorkerReturned)?;
-    let it = s.worker(worker)?;
+    let it = s.workers.find(worker)?;
     (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);
     Ok(())
 }

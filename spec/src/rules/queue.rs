@@ -11,11 +11,8 @@ pub fn task_accepted(s: &mut State, seat: Option<SeatId>, task: TaskId, priority
     require(s.phase == PoolState::Running, "the pool does not take submissions any more")?;
     require(!s.tasks.contains_key(&task), "this task was submitted before")?;
     require(seat.is_none() || priority == 0, "a task with a priority belongs to no seat")?;
-    let place = match seat {
-        Some(seat) => Place::Deque(seat),
-        None if priority == 0 => Place::Injector,
-        None => Place::Lane(priority),
-    };
+    let shared = if priority == 0 { Place::Injector } else { Place::Lane(priority) };
+    let place = seat.map_or(shared, Place::Deque);
     require(seat.is_none_or(|seat| s.seats.contains_key(&seat)), "there is no such seat")?;
     s.tasks.insert(task, Task { priority, ..Task::default() });
     s.queues.get_or_default(place).push_back(task);
@@ -37,43 +34,36 @@ pub fn task_stolen(s: &mut State, seat: SeatId, from: SeatId, task: TaskId) -> C
     Ok(())
 }
 
-/// The tasks of which the poll in hand must take one: those of the first source that has any. Only from the deques of
+/// The tasks of which the poll in hand must take one: the head of the queue that it looks at first. Only from the deques of
 /// others there may be a choice.
 pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
     let polls = s.seats.get(&seat).map_or(0, |seat| seat.polls);
-    let heads = |of: fn(&Place, Place) -> bool| -> Vec<TaskId> {
-        let queues = s.queues.iter().filter(|(place, _)| of(place, Place::Deque(seat)));
-        queues.filter_map(|(_, queue)| queue.front().copied()).collect()
-    };
-    let one = |task: Option<&TaskId>| Vec::from_iter(task.copied());
-    let lanes = heads(|place, _| *place < Place::Injector);
-    let (lane, oldest) = (one(lanes.first()), one(lanes.iter().min()));
-    let urgent = one(heads(|place, _| *place < Place::Lane(0)).first());
-    let injector = heads(|place, _| *place == Place::Injector);
-    let bottom = heads(|place, own| *place == own);
-    let top = one(s.queues.get(&Place::Deque(seat)).and_then(VecDeque::back));
-    let own = if s.params.lifo { top } else { bottom.clone() };
-    let others = heads(|place, own| *place > Place::Injector && *place != own);
     let every = |period: u32| period != 0 && polls.is_multiple_of(period);
-    let order = match () {
-        () if every(s.params.age_every) => match polls / s.params.age_every % 4 {
-            1 => [oldest, injector, bottom, others, lane],
-            2 => [injector, bottom, others, oldest, lane],
-            3 => [bottom, others, oldest, injector, lane],
-            _ => [others, oldest, injector, bottom, lane],
-        },
-        () if every(s.params.injector_every) => [injector, urgent, own, others, lane],
-        () => [urgent, own, injector, others, lane],
+    let (ages, injects) = (every(s.params.age_every), every(s.params.injector_every));
+    // An ageing poll looks at other deques, lane, injector and own deque in a ring, each time from the next one on.
+    let ring = |source: u32| (source + 4 - polls / s.params.age_every % 4) % 4;
+    let rank = |place: Place, head: TaskId| match place {
+        Place::Lane(_) if ages => (ring(1), head.0 as i64),
+        Place::Injector if ages => (ring(2), 0),
+        Place::Deque(at) if ages => (ring(if at == seat { 3 } else { 0 }), 0),
+        Place::Injector => (if injects { 0 } else { 3 }, 0),
+        Place::Lane(priority) => (if priority < 0 { 1 } else { 5 }, priority),
+        Place::Deque(at) => (if at == seat { 2 } else { 4 }, 0),
     };
-    order.into_iter().find(|source| !source.is_empty()).unwrap_or_default()
+    let lifo = |place: Place| s.params.lifo && !ages && place == Place::Deque(seat);
+    let ranked = s.queues.iter().map(|(&place, queue)| {
+        let head = if lifo(place) { queue[queue.len() - 1] } else { queue[0] };
+        (rank(place, head), head)
+    });
+    let first = ranked.clone().map(|(rank, _)| rank).min();
+    ranked.filter(|(rank, _)| Some(*rank) == first).map(|(_, head)| head).collect()
 }
 
 /// Takes a task out of its queue, and says which that was.
 pub(super) fn dequeue(s: &mut State, task: TaskId) -> Option<Place> {
     let place = s.queues.iter().find(|(_, queue)| queue.contains(&task)).map(|(place, _)| *place)?;
-    let queue = s.queues.get_mut(&place)?;
-    remove(queue, &task);
-    if queue.is_empty() {
+    remove(s.queues.get_mut(&place)?, &task);
+    if s.queues[&place].is_empty() {
         s.queues.remove(&place);
     }
     Some(place)
@@ -82,6 +72,6 @@ pub(super) fn dequeue(s: &mut State, task: TaskId) -> Option<Place> {
 /// Takes a task out of its queue for good.
 pub(super) fn withdraw(s: &mut State, task: TaskId) -> Check {
     dequeue(s, task);
-    s.task(task)?.state = TaskState::Withdrawn;
+    s.tasks.find(task)?.state = TaskState::Withdrawn;
     Ok(())
 }

@@ -4,20 +4,20 @@ use super::*;
 
 /// Arrow 1, S→P: `CoroutinePool::try_timeout_schedule_task`, or any other drive. A seat has one drive at a time.
 pub fn schedule_called(s: &mut State, seat: SeatId) -> Check {
-    s.seat(seat)?.starved = false;
-    s.drive(seat, None, Some(Arrow::ScheduleCalled))
+    s.seats.find(seat)?.starved = false;
+    drive(s, seat, None, Some(Arrow::ScheduleCalled))
 }
 
 /// Arrow 2, P→S: return error. The pool is stopped.
 pub fn schedule_refused(s: &mut State, seat: SeatId) -> Check {
     require(s.phase == PoolState::Stopped, "the pool is not stopped")?;
-    s.drive(seat, Some(Arrow::ScheduleCalled), Some(Arrow::ScheduleEnded))
+    drive(s, seat, Some(Arrow::ScheduleCalled), Some(Arrow::ScheduleEnded))
 }
 
 /// Arrow 3, P→S: return success. Exact: nothing queued, nothing resumable.
 pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
     s.exact(|s| !s.tasks_wait() && !s.resumable(seat), "there is something to do")?;
-    s.drive(seat, Some(Arrow::ScheduleCalled), Some(Arrow::NothingToDo))
+    drive(s, seat, Some(Arrow::ScheduleCalled), Some(Arrow::NothingToDo))
 }
 
 /// Arrow 19, W→W: block for a while if all workers failed to poll. The seat does it: no worker of it is ready. Exact: no
@@ -25,7 +25,7 @@ pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
 pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     s.exact(|s| !s.could_run(seat), "it blocks while a task waits")?;
-    require(s.seat(seat)?.ready.is_empty(), "it blocks while a worker of it is ready")?;
+    require(s.seats.find(seat)?.ready.is_empty(), "it blocks while a worker of it is ready")?;
     s.drive_on(seat, Arrow::SeatBlocked)
 }
 
@@ -44,32 +44,31 @@ pub fn schedule_ended(s: &mut State, seat: SeatId, end: DriveEnd) -> Check {
         DriveEnd::Stopped => require(s.phase != PoolState::Running, "nobody stopped the pool")?,
         DriveEnd::Stalled => s.exact(State::stalled, "something can still wake a worker")?,
     }
-    let it = s.seat(seat)?;
+    let it = s.seats.find(seat)?;
     (it.drive, it.heard) = (Some(Arrow::ScheduleEnded), None);
     Ok(())
 }
 
 /// Arrow 27, S→S: the thread goes on with its own work. A drive that could not get a stack ends without arrow 26.
 pub fn thread_resumed(s: &mut State, seat: SeatId) -> Check {
-    if s.seat(seat)?.starved && s.seat(seat)?.drive != Some(Arrow::ScheduleEnded) {
+    if s.seats.find(seat)?.starved && s.seats.find(seat)?.drive != Some(Arrow::ScheduleEnded) {
         s.between_turns(seat)?;
-        s.seat(seat)?.drive = Some(Arrow::ScheduleEnded);
+        s.seats.find(seat)?.drive = Some(Arrow::ScheduleEnded);
     }
-    s.drive(seat, Some(Arrow::ScheduleEnded), None)
+    drive(s, seat, Some(Arrow::ScheduleEnded), None)
 }
 
 /// Beside the arrows: no stack could be had. For the rest of the drive the seat need not create workers.
 pub fn stack_exhausted(s: &mut State, seat: SeatId) -> Check {
-    let it = s.seat(seat)?;
+    let it = s.seats.find(seat)?;
     it.starved = true;
     require(it.drive.is_some(), "nobody drives this seat")
 }
 
-impl State {
-    fn drive(&mut self, seat: SeatId, from: Option<Arrow>, to: Option<Arrow>) -> Check {
-        let it = self.seat(seat)?;
-        require(it.drive == from, "the drive is at another arrow")?;
-        it.drive = to;
-        Ok(())
-    }
+/// The drive goes on from one arrow to the next.
+pub(super) fn drive(s: &mut State, seat: SeatId, from: Option<Arrow>, to: Option<Arrow>) -> Check {
+    let it = s.seats.find(seat)?;
+    require(it.drive == from, "the drive is at another arrow")?;
+    it.drive = to;
+    Ok(())
 }

@@ -7,20 +7,19 @@ use super::*;
 pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     require(!s.leaving(Some(seat)), "the seat leaves")?;
     s.go(seat, worker, &[Arrow::WorkerResumed, Arrow::NextPoll], Arrow::TaskPolled)?;
-    let wrap = s.params.wrap;
-    let it = s.seat(seat)?;
-    it.polls = (it.polls + 1) % wrap;
+    let it = s.seats.find(seat)?;
+    it.polls = (it.polls + 1) % s.params.wrap;
     Ok(())
 }
 
 /// Arrow 7, T→T: poll success, run the task. Which task is due, says [`queue::due`].
 pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
     s.exact(|s| due(s, seat).contains(&task), "another task was due")?;
-    let place = dequeue(s, task).ok_or("the task is in no queue")?;
+    let place = dequeue(s, task).ok_or("the task is in no queue that this seat may poll")?;
     require(!matches!(place, Place::Deque(other) if other != seat), "the task is in another seat's deque")?;
     s.go(seat, worker, &[Arrow::TaskPolled], Arrow::TaskStarted)?;
-    s.worker(worker)?.task = Some(task);
-    let it = s.task(task)?;
+    s.workers.find(worker)?.task = Some(task);
+    let it = s.tasks.find(task)?;
     require(it.state == TaskState::Queued, "the task has started, or was withdrawn")?;
     (it.state, it.seat, it.worker) = (TaskState::Running, Some(seat), Some(worker));
     Ok(())
@@ -32,7 +31,7 @@ pub fn task_interrupted(s: &mut State, seat: SeatId, worker: WorkerId, task: Tas
     leave(s, seat, worker, task, Arrow::TaskInterrupted)?;
     let waits = !matches!(why, Interruption::Suspend | Interruption::Preempt);
     s.exact(|s| !(waits && s.tasks[&task].cancelled), "a cancelled task waits instead of unwinding")?;
-    s.task(task)?.state = if waits { TaskState::Waiting(why) } else { TaskState::Ready };
+    s.tasks.find(task)?.state = if waits { TaskState::Waiting(why) } else { TaskState::Ready };
     Ok(())
 }
 
@@ -49,7 +48,7 @@ pub fn task_failed(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) 
 /// Beside the arrows: a started task was thrown at and has unwound, since it was cancelled or given up, or its seat leaves.
 pub fn task_unwound(s: &mut State, task: TaskId) -> Check {
     require(s.thrown_at(task), "nobody asked it to unwind")?;
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     let (Some(seat), Some(worker)) = (it.seat, it.worker) else { return Err("the task is on no worker") };
     end(s, seat, worker, task, Arrow::TaskExited, Outcome::Cancelled)
 }
@@ -63,36 +62,32 @@ pub fn poll_failed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Beside the arrows: the outcome is published. A task that was thrown at, swallowed it and returned, is cancelled; one that
 /// has unwound since its seat leaves, is abandoned.
 pub fn outcome_published(s: &mut State, task: TaskId, outcome: Outcome) -> Check {
-    let seat = s.task(task)?.seat;
-    let leaving = s.leaving(seat);
-    let it = s.task(task)?;
+    let leaving = s.leaving(s.tasks.get(&task).and_then(|task| task.seat));
+    let it = s.tasks.find(task)?;
     require(it.outcome.is_none(), "the task has its outcome already")?;
-    let unwound = it.state == TaskState::Finished(Outcome::Cancelled);
-    let swallowed = it.state == TaskState::Finished(Outcome::Returned);
+    let ended = |how| it.state == TaskState::Finished(how);
     let right = match outcome {
-        Outcome::Abandoned => it.abandoned || leaving && unwound,
-        Outcome::Cancelled => it.cancelled && (it.state == TaskState::Withdrawn || unwound || swallowed),
-        Outcome::Returned | Outcome::Panicked => it.state == TaskState::Finished(outcome),
+        Outcome::Abandoned => it.abandoned || leaving && ended(Outcome::Cancelled),
+        Outcome::Cancelled if it.state == TaskState::Withdrawn => it.cancelled,
+        Outcome::Cancelled => it.cancelled && (ended(outcome) || ended(Outcome::Returned)),
+        Outcome::Returned | Outcome::Panicked => ended(outcome),
     };
     require(right && (!it.abandoned || outcome == Outcome::Abandoned), "this is not how the task ended")?;
     it.outcome = Some(outcome);
-    match (it.state, it.worker) {
-        (TaskState::Finished(_), Some(worker)) => s.let_go(worker, task),
-        _ => Ok(()),
-    }
+    if let TaskState::Finished(_) = it.state { s.let_go(task) } else { Ok(()) }
 }
 
 /// The task that runs on this worker gives it the processor back.
 fn leave(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, to: Arrow) -> Check {
-    require(s.worker(worker)?.task == Some(task), "the worker holds another task")?;
+    require(s.workers.find(worker)?.task == Some(task), "the worker holds another task")?;
     s.go(seat, worker, &[Arrow::TaskStarted], to)
 }
 
 /// The body is over. The worker holds the task until its outcome is published, if it was not before.
 fn end(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId, to: Arrow, outcome: Outcome) -> Check {
     leave(s, seat, worker, task, to)?;
-    s.worker(worker)?.turn += 1;
-    let it = s.task(task)?;
+    s.workers.find(worker)?.turn += 1;
+    let it = s.tasks.find(task)?;
     (it.state, it.timer, it.call) = (TaskState::Finished(outcome), None, None);
-    if it.outcome.is_some() { s.let_go(worker, task) } else { Ok(()) }
+    if it.outcome.is_some() { s.let_go(task) } else { Ok(()) }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// A task arms a timer, on its way into a wait. If the wait does not come about, its next one arms anew.
 pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
     require(matches!(it.state, TaskState::Running | TaskState::Waiting(_)), "the task is not on its way into a wait")?;
     require(it.timer.is_none() || it.state == TaskState::Running, "the task has a timer already")?;
@@ -15,13 +15,12 @@ pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check
 /// A timer ends its task's wait. Its seat looks at it between two turns; a worker whose turn is over may still be on its way
 /// to the back.
 pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
-    let on = s.seat(seat)?.on.and_then(|worker| s.workers.get(&worker));
+    let on = s.seats.find(seat)?.on.and_then(|worker| s.workers.get(&worker));
     if !on.is_some_and(|on| on.at == Some(Arrow::TaskExited) && on.task.is_none()) {
         s.between_turns(seat)?;
     }
-    let it = s.task(task)?;
-    require(it.seat == Some(seat), "the task belongs to another seat")?;
-    require(it.timer.is_some(), "the task has no timer")?;
+    let it = s.tasks.find(task)?;
+    require(it.seat == Some(seat) && it.timer.is_some(), "the task has no timer on this seat")?;
     end_wait(s, task)
 }
 
@@ -29,19 +28,17 @@ pub fn timer_fired(s: &mut State, seat: SeatId, task: TaskId) -> Check {
 /// for a task that is cancelled or given up.
 pub fn task_woken(s: &mut State, task: TaskId) -> Check {
     let thrown = s.thrown_at(task);
-    let it = s.task(task)?;
-    let may = match it.state {
-        TaskState::Waiting(Interruption::Delay) => thrown,
-        TaskState::Waiting(Interruption::Syscall) => it.call == Some(Arrow::SyscallLeft) || it.call.is_none() && thrown,
-        _ => true,
-    };
-    require(may, "what it waits for is not over")?;
+    let it = s.tasks.find(task)?;
+    let waits = |why| it.state == TaskState::Waiting(why);
+    let left = it.call == Some(Arrow::SyscallLeft) || it.call.is_none() && thrown;
+    require(thrown || !waits(Interruption::Delay), "the delay is not over")?;
+    require(left || !waits(Interruption::Syscall), "the system call is not over")?;
     end_wait(s, task)
 }
 
 /// A task, or a helper thread in its name, enters a system call.
 pub fn syscall_entered(s: &mut State, task: TaskId, _name: &'static str) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     let there = matches!(it.state, TaskState::Running | TaskState::Waiting(Interruption::Syscall));
     require(there && it.call != Some(Arrow::SyscallLeft), "the task is not on its way into a system call")?;
     it.call = Some(Arrow::SyscallEntered);
@@ -50,7 +47,7 @@ pub fn syscall_entered(s: &mut State, task: TaskId, _name: &'static str) -> Chec
 
 /// The system call is over: now its task may be woken, or unwound.
 pub fn syscall_left(s: &mut State, task: TaskId) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     require(it.call == Some(Arrow::SyscallEntered), "the task is in no system call")?;
     it.call = if it.state == TaskState::Running { None } else { Some(Arrow::SyscallLeft) };
     Ok(())
@@ -58,20 +55,20 @@ pub fn syscall_left(s: &mut State, task: TaskId) -> Check {
 
 /// A task ran for longer than its slice.
 pub fn overran(s: &mut State, seat: SeatId, task: TaskId) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     require(it.seat == Some(seat) && it.state == TaskState::Running, "the task does not run on this seat")
 }
 
 /// The task waits for nothing but the processor: if its worker rests, that is ready now.
 fn end_wait(s: &mut State, task: TaskId) -> Check {
-    let it = s.task(task)?;
+    let it = s.tasks.find(task)?;
     require(matches!(it.state, TaskState::Waiting(_)), "the task does not wait")?;
     (it.state, it.timer, it.call) = (TaskState::Ready, None, None);
     let (Some(seat), Some(worker)) = (it.seat, it.worker) else { return Err("the task is on no worker") };
-    let it = s.worker(worker)?;
+    let it = s.workers.find(worker)?;
     if it.at.is_none() {
         it.state = WorkerState::Ready;
-        s.seat(seat)?.woken.push_back(worker);
+        s.seats.find(seat)?.woken.push_back(worker);
     }
     Ok(())
 }
