@@ -14,10 +14,15 @@
 //!   being driven keeps some.
 //! - `fail-thread` changes nothing: on a virtual clock the seat runs system calls itself and no helper is spawned.
 //!
+//! [`Scripted::build_blocking`] puts the same script on the system's clock, or a checker's: there drives block, system calls
+//! have helper threads, and `advance` and `work` sleep.
+//!
 //! Under a checker the locks here are hidden from it, so that keeping a log orders nothing.
 //!
 //! Tested by `tests/conformance.rs`, where the spec's monitor reads every log.
 
+mod answer;
+mod log;
 mod task;
 
 use std::collections::BTreeMap;
@@ -26,7 +31,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use copool_spec::script::{Build, Key, Numbers, Observation, Op, Pool, Refusal, Step, Submission};
-use copool_spec::{DriveEnd, Event, Outcome};
+use copool_spec::{DriveEnd, Event};
 
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 use crate::sync::Mutex as Lock;
@@ -37,9 +42,13 @@ use crate::sync::hidden::Hidden as Lock;
 pub use crate::sync::stub::ScriptedPanic;
 
 use crate::clock::tick;
-use crate::error::{AttachError, DriveError, JoinError};
-use crate::sync::Arc;
-use crate::{CoroutinePool, Listener, LocalOrder, PoolHandle, TaskRef, VirtualClock};
+use crate::error::{AttachError, DriveError};
+use crate::sync::{Arc, thread};
+use crate::{Clock, CoroutinePool, LocalOrder, PoolHandle, TaskRef, VirtualClock};
+
+pub use log::Log;
+use answer::{join, limit, nanos, refused_drive, take, unpark};
+use log::Told;
 
 /// A pool as one thread of a script sees it.
 #[derive(Debug)]
@@ -81,7 +90,9 @@ impl ScriptedPanic {
 #[derive(Clone)]
 struct World {
     handle: PoolHandle,
-    clock: VirtualClock,
+    clock: Clock,
+    /// The same clock, if it moves only when told to.
+    hands: Option<VirtualClock>,
     start: Instant,
     kept: Arc<Kept>,
     told: Told,
@@ -94,21 +105,61 @@ struct Kept {
     seen: Lock<Vec<Seen>>,
 }
 
-/// The listener.
-#[derive(Clone, Default)]
-struct Told(Arc<Lock<Vec<Event>>>);
-
-impl Listener for Told {
-    fn on_event(&self, event: &Event) {
-        self.0.lock().push(*event);
-    }
+/// What is left of a script whose pool was dropped.
+#[derive(Debug)]
+pub struct Left {
+    /// Tasks whose captures are still in memory.
+    pub captures: usize,
+    /// Whether the pool itself is.
+    pub pool: bool,
 }
 
 impl Scripted {
     /// Every event so far, on whatever thread, in the order in which they were told.
     #[must_use]
     pub fn log(&self) -> Vec<Event> {
-        self.world.told.0.lock().clone()
+        self.world.told.log.events()
+    }
+
+    /// The log, with the threads. It keeps nothing of the pool in memory.
+    #[must_use]
+    pub fn told(&self) -> Log {
+        self.world.told.log.clone()
+    }
+
+    /// Lets go of the pool, as the last of the script's threads, and says what is left of it nevertheless.
+    #[must_use]
+    pub fn end(self) -> Left {
+        let pool = Arc::clone(&self.world.told.pool);
+        let captures = Arc::strong_count(&self.world.kept) - 1;
+        drop(self);
+        Left { captures, pool: Arc::strong_count(&pool) > 1 }
+    }
+
+    /// [`Pool::build`] on the system's clock, or the checker's, so that drives block.
+    #[must_use]
+    pub fn build_blocking(build: &Build) -> Self {
+        Self::build_on(build, Clock::monotonic(), None)
+    }
+
+    fn build_on(build: &Build, clock: Clock, hands: Option<VirtualClock>) -> Self {
+        let told = Told::default();
+        told.log.begin();
+        let mut builder = CoroutinePool::builder()
+            .min_size(build.min)
+            .max_size(build.max)
+            .keep_alive(Duration::from_nanos(build.keep_alive))
+            .max_syscall_threads(build.helpers)
+            .local_order(if build.lifo { LocalOrder::Lifo } else { LocalOrder::Fifo })
+            .clock(clock.clone())
+            .listener(told.clone());
+        if let Some(slice) = build.slice {
+            builder = builder.slice(Duration::from_nanos(slice));
+        }
+        let start = clock.now();
+        let seat = builder.build().expect("a script's pool can be built: min is not above max");
+        let world = World { handle: seat.handle(), clock, hands, start, kept: Arc::default(), told };
+        Self { seat: Some(seat), world }
     }
 
     /// What the tasks saw so far.
@@ -176,26 +227,12 @@ impl Pool for Scripted {
 
     fn build(build: &Build) -> Self {
         let clock = if build.auto { VirtualClock::auto() } else { VirtualClock::new() };
-        let told = Told::default();
-        let mut builder = CoroutinePool::builder()
-            .min_size(build.min)
-            .max_size(build.max)
-            .keep_alive(Duration::from_nanos(build.keep_alive))
-            .max_syscall_threads(build.helpers)
-            .local_order(if build.lifo { LocalOrder::Lifo } else { LocalOrder::Fifo })
-            .clock(clock.clone())
-            .listener(told.clone());
-        if let Some(slice) = build.slice {
-            builder = builder.slice(Duration::from_nanos(slice));
-        }
-        let start = clock.now();
-        let seat = builder.build().expect("a script's pool can be built: min is not above max");
-        let world = World { handle: seat.handle(), clock, start, kept: Arc::default(), told };
-        Self { seat: Some(seat), world }
+        Self::build_on(build, clock.clone().into(), Some(clock))
     }
 
     fn apply(&mut self, op: &Op) -> Observation {
         let world = &self.world;
+        world.told.log.begin();
         match op {
             Op::Look => world.look(),
             Op::Submit(submission) => world.submit(submission),
@@ -238,6 +275,7 @@ impl Pool for Scripted {
     }
 
     fn arrive(remote: Remote) -> Self {
+        remote.0.told.log.begin();
         Self { seat: None, world: remote.0 }
     }
 }
@@ -290,7 +328,10 @@ impl World {
     }
 
     fn advance(&self, time: u64) -> Observation {
-        self.clock.advance(nanos(time));
+        match &self.hands {
+            Some(clock) => clock.advance(nanos(time)),
+            None => thread::sleep(nanos(time)),
+        }
         Observation::Done
     }
 
@@ -308,59 +349,6 @@ impl World {
             DriveEnd::Stalled => DriveEnd::Stalled,
         }
     }
-}
-
-fn nanos(time: u64) -> Duration {
-    Duration::from_nanos(time)
-}
-
-fn take(task: &TaskRef) -> Observation {
-    if task.is_finished() { ended(task.take()) } else { Observation::Refused(Refusal::NotYet) }
-}
-
-fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
-    let waited = match timeout {
-        Some(timeout) => task.wait_timeout(timeout),
-        None => task.wait(),
-    };
-    ended(waited.and_then(|_| task.take()))
-}
-
-fn unpark(task: &TaskRef) -> Observation {
-    task.unpark();
-    Observation::Done
-}
-
-fn ended(result: Result<u64, JoinError>) -> Observation {
-    let refusal = match result {
-        Ok(value) => return Observation::Ended(Outcome::Returned, Some(value)),
-        Err(JoinError::Panicked(_)) => return Observation::Ended(Outcome::Panicked, None),
-        Err(JoinError::Cancelled) => return Observation::Ended(Outcome::Cancelled, None),
-        Err(JoinError::Abandoned) => return Observation::Ended(Outcome::Abandoned, None),
-        Err(JoinError::Taken) => Refusal::Taken,
-        Err(JoinError::Timeout(_)) => Refusal::Timeout,
-        Err(JoinError::SelfJoin(_)) => Refusal::SelfJoin,
-        Err(JoinError::WouldBlockSeat(_)) => Refusal::WouldBlockSeat,
-        Err(JoinError::Unwinding(_)) => Refusal::Unwinding,
-        Err(JoinError::OtherPool) => Refusal::OtherPool,
-        Err(JoinError::Held) => unreachable!("a script gives the handle of every task up"),
-        Err(JoinError::WrongType) => unreachable!("every task of a script returns the same type"),
-    };
-    Observation::Refused(refusal)
-}
-
-fn refused_drive(error: DriveError) -> Refusal {
-    match error {
-        DriveError::Stopped => Refusal::Stopped,
-        DriveError::StackExhausted => Refusal::StackExhausted,
-        DriveError::Nested => Refusal::Nested,
-        DriveError::Unwinding => Refusal::Unwinding,
-        DriveError::OtherPool => Refusal::OtherPool,
-    }
-}
-
-fn limit<E>(result: Result<(), E>) -> Observation {
-    if result.is_ok() { Observation::Done } else { Observation::Refused(Refusal::Limit) }
 }
 
 impl fmt::Debug for World {

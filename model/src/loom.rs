@@ -12,7 +12,7 @@ use std::time::Instant;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
-use crate::failing::Watch;
+use crate::failing::{self, Watch};
 use crate::setting::setting;
 use crate::under_loom;
 
@@ -56,6 +56,12 @@ impl Bounds {
         Self { preemptions: Some(self.preemptions.map_or(most, |bound| bound.min(most))), ..self }
     }
 
+    /// What a run with the same executions needs in its environment.
+    fn settings(self) -> Vec<(&'static str, String)> {
+        let bound = self.preemptions.map(|bound| (BOUND, bound.to_string()));
+        bound.into_iter().chain([(LOCATION, "1".to_owned())]).collect()
+    }
+
     /// With up to `branches` choices in one execution.
     #[must_use]
     pub const fn branches(self, branches: usize) -> Self {
@@ -83,7 +89,8 @@ pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 's
         let executions = Arc::clone(&executions);
         move || {
             let execution = executions.load(Ordering::Relaxed);
-            eprintln!("loom    {name}: {bounds}: failed in execution {execution} ({LOCATION}=1 names racing lines)");
+            eprintln!("loom    {name}: {bounds}: failed in execution {execution}; the same again, with racing lines named:");
+            eprintln!("{}", failing::command(&bounds.settings()));
         }
     });
     let f = Arc::new(f);
@@ -91,6 +98,7 @@ pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 's
     builder(bounds).check(move || {
         count.fetch_add(1, Ordering::Relaxed);
         under_loom::checked::begin();
+        failing::begin();
         let f = Arc::clone(&f);
         on_a_large_stack(move || f());
     });

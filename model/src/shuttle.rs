@@ -4,9 +4,11 @@
 //! priority and changes the order only `depth - 1` times, for the depths 2 and 3. None of them is exhaustive. The draws
 //! follow from a seed, which stays the same from run to run unless [`SEED`] sets another.
 //!
-//! A failure prints its schedule as a setting for the environment; with it, the same check replays that one execution.
+//! A failure prints the command that replays that one execution, and, if the check runs a [script](scripts), what the pool
+//! told until then, as a sequence diagram.
 
 mod schedule;
+pub mod scripts;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,7 +23,7 @@ use ::shuttle::scheduler::{
 use ::shuttle::{Config, FailurePersistence, Runner};
 use schedule::Recording;
 
-use crate::failing::Watch;
+use crate::failing::{self, Watch};
 use crate::setting::setting;
 use crate::under_shuttle;
 
@@ -108,17 +110,20 @@ where
     let recorder = Recorder { inner: scheduler, recording: Rc::clone(&recording) };
     let watch = Watch::new({
         let bound = bound.to_owned();
+        // The settings that the execution depends on are in the schedule.
+        let command = move |recording: &Recording| failing::command(&[(REPLAY, format!("{name}:{recording}"))]);
         move || {
             // A scheduler that panics is writing.
             if let Ok(recording) = recording.try_borrow() {
                 let execution = recording.number();
-                eprintln!("shuttle {name}: {bound}: failed in execution {execution}; to replay it, run this test with");
-                eprintln!("{REPLAY}={name}:{recording}");
+                eprintln!("shuttle {name}: {bound}: failed in execution {execution}; this replays it:");
+                eprintln!("{}", command(&recording));
             }
         }
     });
     let executions = Runner::new(recorder, config()).run(move || {
         under_shuttle::checked::begin();
+        failing::begin();
         f();
     });
     drop(watch);

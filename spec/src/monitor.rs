@@ -191,7 +191,8 @@ pub struct Stamped {
 }
 
 /// The log of one thread, which takes a stamp with each event. What a thread tells, it did since it told the event before:
-/// that is the interval.
+/// that is the interval. An abandonment is the exception: it and its outcome are one step, told as two events, and have one
+/// interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadLog {
     entries: Vec<Stamped>,
@@ -206,7 +207,14 @@ impl ThreadLog {
 
     /// The thread tells an event that has happened by now.
     pub fn tell(&mut self, stamp: u64, event: Event) {
-        self.entries.push(Stamped { begin: self.last, end: stamp, event });
+        let begin = match (self.entries.last(), event) {
+            (
+                Some(Stamped { begin, event: Event::TaskAbandoned { task }, .. }),
+                Event::OutcomePublished { task: same, .. },
+            ) if *task == same => *begin,
+            _ => self.last,
+        };
+        self.entries.push(Stamped { begin, end: stamp, event });
         self.last = stamp;
     }
 

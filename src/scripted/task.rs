@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use copool_spec::script::{Inside, Key, Observation, Refusal, Step, Submission, run_body};
 
-use super::{ScriptedPanic, Seen, World, join, limit, nanos, unpark};
+use super::answer::{join, limit, nanos, unpark};
+use super::{ScriptedPanic, Seen, World};
 use crate::sync::catch;
 use crate::{CoroutineLocal, TaskRef};
 
