@@ -31,7 +31,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use copool_spec::script::{Build, Key, Numbers, Observation, Op, Pool, Refusal, Step, Submission};
-use copool_spec::{DriveEnd, Event};
+use copool_spec::{DriveEnd, Event, TaskId};
 
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 use crate::sync::Mutex as Lock;
@@ -102,6 +102,8 @@ struct World {
 struct Kept {
     /// The tasks that were submitted; `None` for those whose handle is gone.
     tasks: Lock<BTreeMap<Key, Option<TaskRef>>>,
+    /// Their ids, which stay.
+    ids: Lock<BTreeMap<Key, TaskId>>,
     seen: Lock<Vec<Seen>>,
 }
 
@@ -166,6 +168,12 @@ impl Scripted {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.world.kept.seen.lock().clone()
+    }
+
+    /// The tasks that were accepted so far, by their keys.
+    #[must_use]
+    pub fn tasks(&self) -> BTreeMap<Key, TaskId> {
+        self.world.kept.ids.lock().clone()
     }
 
     /// A drive, if this thread has a seat.
@@ -304,6 +312,7 @@ impl World {
         }
         match task.spawn(task::body(self.clone(), submission)) {
             Ok(task) => {
+                self.kept.ids.lock().insert(submission.key, task.id());
                 self.kept.tasks.lock().insert(submission.key, Some(task.give_up()));
                 Observation::Done
             }

@@ -1,14 +1,12 @@
 //! The production pool follows the spec: whatever a script of one thread does, the spec's monitor accepts every event
 //! in the order in which it was told, to the letter (`Params::exact`).
 //!
-//! The scripts are written by hand, for each arrow (`catalog`), and drawn (`generate`). How many are drawn says
+//! The scripts are written by hand, for each arrow (`catalog`), and drawn (`copool_model::generate`). How many are drawn says
 //! `COPOOL_CONFORMANCE_CASES`. A rejected log is shown with its script, shrunk, and as a sequence diagram.
 
 #[path = "conformance/catalog.rs"]
 mod catalog;
 mod common;
-#[path = "conformance/generate.rs"]
-mod generate;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,55 +14,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::within;
-use copool::scripted::{Scripted, Seen};
-use copool::spec::monitor::{Monitor, at_rest};
-use copool::spec::script::{Numbers, Observation, Op, Pool, Script};
-use copool::spec::{Event, Params, PoolId, PoolState, State};
+use copool::scripted::Scripted;
+use copool::spec::script::Script;
+use copool::spec::{Event, Params};
 use copool::{CoroutinePool, Listener};
-use generate::Case;
+use copool_model::compare::{self, Run, exact, judge_log};
+use copool_model::generate::Case;
 use quickcheck::QuickCheck;
-
-/// What can be told of a run.
-#[derive(Debug, PartialEq)]
-struct Run {
-    log: Vec<Event>,
-    observations: Vec<Observation>,
-    seen: Vec<Seen>,
-    /// The pool's numbers after each operation, and how many events had been told by then.
-    looks: Vec<(usize, Numbers)>,
-}
 
 /// Runs a script of one thread, drops the pool, and keeps what there is to know.
 fn run(script: &Script) -> Run {
     script.check().unwrap_or_else(|why| panic!("{why}\n{script}"));
-    let [ops] = &script.threads[..] else { panic!("a script of one thread\n{script}") };
-    let (build, ops) = (script.build.clone(), ops.clone());
-    within(script.to_string().replace('\0', ""), move || {
-        let mut pool = Scripted::build(&build);
-        let (mut observations, mut looks) = (Vec::new(), Vec::new());
-        for op in &ops {
-            observations.push(pool.apply(op));
-            if let Observation::Numbers(numbers) = pool.apply(&Op::Look) {
-                looks.push((pool.log().len(), numbers));
-            }
-        }
-        let remote = pool.remote();
-        drop(pool);
-        let left = Scripted::arrive(remote);
-        Run { log: left.log().into_iter().map(unnumbered).collect(), observations, seen: left.seen(), looks }
-    })
-}
-
-/// The pool's id, which tells it from the process's others, is no property of the script.
-fn unnumbered(event: Event) -> Event {
-    let pool = PoolId(0);
-    match event {
-        Event::PoolBuilt { min, max, .. } => Event::PoolBuilt { pool, min, max },
-        Event::StopCalled { .. } => Event::StopCalled { pool },
-        Event::PoolStopping { .. } => Event::PoolStopping { pool },
-        Event::PoolStopped { .. } => Event::PoolStopped { pool },
-        event => event,
-    }
+    let (script, name) = (script.clone(), script.to_string());
+    within(name, move || compare::run::<Scripted>(&script))
 }
 
 /// Why a log is not one of the spec's, with its script.
@@ -76,63 +38,16 @@ impl fmt::Debug for Rejected {
     }
 }
 
-/// Up to so many events a log is also asked for S1–S9, at each event, and for what becomes of it without one of them.
+/// Up to so many events a log is asked for what becomes of it without one of them.
 const SHORT: usize = 400;
 
-/// Asks the monitor about the complete log of a pool that was dropped, and whether the pool's numbers were those that
-/// the spec makes of the log.
-fn judge(lifo: bool, log: &[Event], looks: &[(usize, Numbers)]) -> Result<(), String> {
-    let mut monitor = Monitor::new(Params { lifo, ..Params::default() });
-    if log.len() <= SHORT {
-        monitor = monitor.with_invariants();
-    }
-    let mut looks = looks.iter().peekable();
-    for (at, event) in log.iter().enumerate() {
-        while let Some((_, numbers)) = looks.next_if(|(told, _)| *told == at) {
-            agrees(numbers, monitor.state())?;
-        }
-        monitor.accept(*event).map_err(|report| report.to_string())?;
-    }
-    looks.try_for_each(|(_, numbers)| agrees(numbers, monitor.state()))?;
-    at_rest(monitor.state())?;
-    let state = monitor.state();
-    if state.phase == PoolState::Stopped && state.seats.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("the pool was dropped, but is {:?} with the seats {:?}", state.phase, state.seats))
-    }
-}
-
-fn agrees(numbers: &Numbers, state: &State) -> Result<(), String> {
-    let expected = Numbers {
-        state: state.phase,
-        size: state.queued().count(),
-        outstanding: state.tasks.values().filter(|task| task.outcome.is_none()).count(),
-        running: state.running,
-        min: state.min,
-        max: state.max,
-    };
-    if *numbers == expected { Ok(()) } else { Err(format!("the pool says {numbers:?}, the spec {expected:?}")) }
-}
-
-/// A drive came back with the end that it told.
-fn told_its_end(run: &Run) -> Result<(), String> {
-    let mut before = 0;
-    for (observation, (told, _)) in run.observations.iter().zip(&run.looks) {
-        let events = &run.log[std::mem::replace(&mut before, *told)..*told];
-        if let Some(Event::ScheduleEnded { end, .. }) = events.iter().rfind(|event| event.name() == "schedule_ended")
-            && let Observation::Drove(said) = observation
-            && said != end
-        {
-            return Err(format!("a drive told {end:?} and came back with {said:?}"));
-        }
-    }
-    Ok(())
+fn params(lifo: bool) -> Params {
+    Params { lifo, ..Params::default() }
 }
 
 fn conforms(script: &Script) -> Result<Run, Rejected> {
     let run = run(script);
-    match judge(script.build.lifo, &run.log, &run.looks).and_then(|()| told_its_end(&run)) {
+    match compare::judge(script, &run) {
         Ok(()) => Ok(run),
         Err(why) => Err(Rejected(format!("{script}\n{why}"))),
     }
@@ -184,10 +99,11 @@ fn the_spec_accepts_what_any_script_of_one_thread_does() {
 #[test]
 fn a_script_of_one_thread_does_the_same_each_time() {
     fn same(case: Case) -> Result<(), Rejected> {
-        let (once, again) = (run(&case.0), run(&case.0));
-        if once == again { Ok(()) } else { Err(Rejected(format!("{}\n{once:#?}\n{again:#?}", case.0))) }
+        let name = case.0.to_string();
+        let result = within(name, move || exact::<Scripted, Scripted>(&case.0));
+        result.map(drop).map_err(|mismatch| Rejected(mismatch.to_string()))
     }
-    catalog().into_iter().for_each(|(name, script)| assert_eq!(run(&script), run(&script), "{name}"));
+    catalog().into_iter().for_each(|(name, script)| same(Case(script)).unwrap_or_else(|why| panic!("{name}: {why:?}")));
     draw(cases().div_ceil(4), same);
 }
 
@@ -222,7 +138,7 @@ fn every_arrow_is_seen() {
     let mut count = |log: &[Event]| log.iter().for_each(|event| counts[event.arrow() as usize] += 1);
     catalog().iter().for_each(|(_, script)| count(&run(script).log));
     let log = blocked();
-    assert_eq!(judge(false, &log, &[]), Ok(()));
+    assert_eq!(judge_log(params(false), &log, &[]), Ok(()));
     count(&log);
     let named =
         |from: &[usize]| Event::NAMES.iter().zip(from).map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>();
@@ -252,7 +168,7 @@ fn an_event_that_is_left_out_is_noticed() {
         let log = run(&script).log;
         for at in (0..log.len()).filter(|_| log.len() <= SHORT) {
             let rest = [&log[..at], &log[at + 1..]].concat();
-            if judge(script.build.lifo, &rest, &[]).is_ok() {
+            if judge_log(params(script.build.lifo), &rest, &[]).is_ok() {
                 unnoticed.insert(log[at].name(), name);
             }
         }

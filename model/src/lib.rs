@@ -11,6 +11,9 @@
 //! Each check prints one line: the tool, the bound, the executions, the time. A check that ran nothing fails.
 #![forbid(unsafe_code)]
 
+pub mod choices;
+pub mod compare;
+pub mod generate;
 pub mod judge;
 pub mod loom;
 pub mod shuttle;

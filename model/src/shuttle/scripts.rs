@@ -1,12 +1,15 @@
 //! Runs a script under shuttle on the production pool, real stacks and all: a thread of shuttle's for each of its threads.
 
+use std::collections::BTreeMap;
+
 use copool_spec::monitor::Stamped;
-use copool_spec::script::{Numbers, Observation, Op, Pool, Script};
-use copool_spec::{Event, PoolState};
+use copool_spec::script::{Key, Numbers, Observation, Op, Pool, Script};
+use copool_spec::{Event, TaskId};
 
 use super::thread;
+use crate::compare::outcome;
 use crate::failing;
-use crate::judge::{Told, judge, tiny};
+use crate::judge::Told;
 use crate::under_shuttle::scripted::{Left, Remote, Scripted, Seen};
 
 /// What a script's pool has for a clock.
@@ -29,9 +32,12 @@ pub struct Run {
     pub observations: Vec<Vec<Observation>>,
     /// What the tasks saw.
     pub seen: Vec<Seen>,
+    /// Which task is which.
+    pub tasks: BTreeMap<Key, TaskId>,
     /// The pool's numbers after everybody has left.
-    numbers: Numbers,
-    left: Left,
+    pub numbers: Numbers,
+    /// What is in memory after that.
+    pub left: Left,
 }
 
 /// Runs `script`. Its first thread has the pool, and drops it, with its seat, when all the others have ended.
@@ -58,8 +64,8 @@ pub fn run(script: &Script, clock: Clock) -> Run {
     let mut rest = Scripted::arrive(remote);
     let Observation::Numbers(numbers) = rest.apply(&Op::Look) else { unreachable!("a look is answered with numbers") };
     let told = rest.told();
-    let seen = rest.seen();
-    Run { log: told.events(), threads: told.stamped(), observations, seen, numbers, left: rest.end() }
+    let (seen, tasks) = (rest.seen(), rest.tasks());
+    Run { log: told.events(), threads: told.stamped(), observations, seen, tasks, numbers, left: rest.end() }
 }
 
 fn start(remote: Remote, ops: Vec<Op>) -> thread::JoinHandle<Vec<Observation>> {
@@ -76,10 +82,5 @@ fn perform(pool: &mut Scripted, ops: &[Op]) -> Vec<Observation> {
 /// # Panics
 /// If something of it does not.
 pub fn assert_over(script: &Script, run: &Run) -> Told {
-    let told = judge(tiny(script.build.lifo), &run.log, &run.threads).unwrap_or_else(|why| panic!("{why}"));
-    let numbers = &run.numbers;
-    assert_eq!(numbers.state, PoolState::Stopped, "{numbers:?}");
-    assert_eq!((numbers.size, numbers.outstanding, numbers.running), (0, 0, 0), "{numbers:?}");
-    assert_eq!((run.left.captures, run.left.pool), (0, false), "captures of tasks that are left, and the pool");
-    told
+    outcome(script, run).unwrap_or_else(|mismatch| panic!("{mismatch}"))
 }

@@ -1,0 +1,1 @@
+//! Inputs that are kept: the seeds of the fuzz target, and every script that ever failed.
