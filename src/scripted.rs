@@ -46,8 +46,8 @@ use crate::error::{AttachError, DriveError};
 use crate::sync::{Arc, thread};
 use crate::{Clock, CoroutinePool, LocalOrder, PoolHandle, TaskRef, VirtualClock};
 
-pub use log::Log;
 use answer::{join, limit, nanos, refused_drive, take, unpark};
+pub use log::Log;
 use log::Told;
 
 /// A pool as one thread of a script sees it.

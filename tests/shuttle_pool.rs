@@ -4,17 +4,18 @@
 //! under a checker; and in the end every task has had its one outcome, the count is zero, the queues are empty, nobody
 //! waits, and no task's captures, nor the pool, are left in memory.
 //!
-//! The scripts are written by hand, for each kind of meeting (`catalog`), and drawn anew in each execution (`drawn`).
+//! The scripts are written by hand, for each kind of meeting (`catalog`), and drawn anew in each execution
+//! (`copool_model::generate`).
 
 #[path = "shuttle_pool/catalog.rs"]
 mod catalog;
-#[path = "shuttle_pool/drawn.rs"]
-mod drawn;
 #[path = "shuttle_pool/replay.rs"]
 mod replay;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use copool_model::choices::{Choices as _, Seeded};
+use copool_model::generate::{self, Size};
 use copool_model::judge::Told;
 use copool_model::shuttle::rand::{Rng as _, thread_rng};
 use copool_model::shuttle::scripts::{Clock, Run, assert_over, run};
@@ -78,8 +79,10 @@ fn written_scripts_end_well_and_take_every_arrow() {
 }
 
 fn draw_and_execute(sums: &Sums) {
-    let (script, clock) = drawn::Drawing::script(|bound| thread_rng().gen_range(0..bound));
-    execute(&script, clock, sums);
+    let mut choices = Seeded::new(thread_rng().gen_range(0..=u64::MAX));
+    let (size, clock) =
+        if choices.below(2) == 0 { (Size::SEATS, Clock::Virtual) } else { (Size::BLOCKING, Clock::Blocking) };
+    execute(&generate::script(&mut choices, size), clock, sums);
 }
 
 #[test]

@@ -31,13 +31,19 @@ pub struct Size {
     pub steps: u32,
     /// How deep submissions, guards and catches are nested.
     pub depth: u32,
+    /// What its times are multiples of.
+    pub unit: u64,
+    /// Whether drives block: then none is drawn that may rightly do so for ever.
+    pub blocking: bool,
 }
 
 impl Size {
-    /// One thread.
-    pub const SINGLE: Self = Self { threads: 1, ops: 32, steps: 6, depth: 2 };
-    /// Up to three threads, each with a few operations: small enough for a checker.
-    pub const SEATS: Self = Self { threads: 3, ops: 7, steps: 4, depth: 1 };
+    /// One thread, on a virtual clock.
+    pub const SINGLE: Self = Self { threads: 1, ops: 32, steps: 6, depth: 2, unit: 1, blocking: false };
+    /// Two or three threads, each with a few operations, on a virtual clock: small enough for a checker.
+    pub const SEATS: Self = Self { threads: 3, ops: 7, steps: 4, depth: 2, unit: 1_000_000, blocking: false };
+    /// The same where drives block; a checker's clock moves by a millisecond when it is read.
+    pub const BLOCKING: Self = Self { blocking: true, ..Self::SEATS };
 }
 
 /// The operations, as the text form calls them, and how often each is drawn.
@@ -99,15 +105,17 @@ const NAMES: [&str; 2] = ["first", "other"];
 
 /// Makes a script. It passes [`Script::check`].
 pub fn script(choices: &mut impl Choices, size: Size) -> Script {
-    let count = if size.threads > 1 { 1 + choices.below(size.threads) } else { 1 };
-    let build = build(choices);
+    let count = if size.threads > 1 { 2 + choices.below(size.threads - 1) } else { 1 };
+    let build = build(choices, size.unit);
     let mut writer = Writer { choices, size, keys: 0 };
     let mut threads: Vec<Vec<Op>> = vec![Vec::new(); count as usize];
-    for (number, ops) in threads.iter_mut().enumerate() {
-        if number > 0 && writer.choices.below(8) > 0 {
+    for ops in &mut threads[1..] {
+        if writer.choices.below(8) < 7 {
             ops.push(Op::Attach);
         }
     }
+    // The pool may go before its other threads do.
+    let leaves = count > 1 && writer.choices.below(2) == 1;
     // Operations are dealt out one by one, so that the threads of a short input are short, and all of them have some.
     let most = size.ops as usize;
     while !writer.choices.spent() && threads.iter().any(|ops| ops.len() < most) {
@@ -117,16 +125,17 @@ pub fn script(choices: &mut impl Choices, size: Size) -> Script {
             threads[thread].push(op);
         }
     }
+    threads[0].extend(leaves.then_some(Op::Leave));
     Script { build, threads }
 }
 
-fn build(choices: &mut impl Choices) -> Build {
+fn build(choices: &mut impl Choices, unit: u64) -> Build {
     let max = [2, 1, 3, 4, 0][choices.below(5) as usize];
     Build {
         min: choices.below(max.min(2) + 1),
         max,
-        keep_alive: [0, 0, 3, 7][choices.below(4) as usize],
-        slice: [None, None, Some(0), Some(3)][choices.below(4) as usize],
+        keep_alive: [0, 0, 3, 7][choices.below(4) as usize] * unit,
+        slice: [None, None, Some(0), Some(3 * unit)][choices.below(4) as usize],
         helpers: 1 - choices.below(2),
         lifo: choices.below(3) == 2,
         auto: choices.below(3) == 2,
@@ -154,7 +163,7 @@ impl<C: Choices> Writer<'_, C> {
     }
 
     fn time(&mut self) -> u64 {
-        u64::from(self.choices.below(10))
+        u64::from(self.choices.below(10)) * self.size.unit
     }
 
     /// A key that was used, or is next.
@@ -166,6 +175,12 @@ impl<C: Choices> Writer<'_, C> {
         let mut word = OPS[self.draw(&OPS)].0;
         if word == "submit" && self.keys == u8::MAX {
             word = "schedule";
+        }
+        if self.size.threads > 1 && word == "join" {
+            word = "join-timeout";
+        }
+        if self.size.blocking && matches!(word, "drain" | "wait" | "serve") {
+            word = "drain-for";
         }
         match word {
             "submit" => Op::Submit(self.submission(self.size.depth)),

@@ -89,7 +89,9 @@ pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 's
         let executions = Arc::clone(&executions);
         move || {
             let execution = executions.load(Ordering::Relaxed);
-            eprintln!("loom    {name}: {bounds}: failed in execution {execution}; the same again, with racing lines named:");
+            eprintln!(
+                "loom    {name}: {bounds}: failed in execution {execution}; the same again, with racing lines named:"
+            );
             eprintln!("{}", failing::command(&bounds.settings()));
         }
     });

@@ -7,6 +7,7 @@
 //! A failure prints the command that replays that one execution, and, if the check runs a [script](scripts), what the pool
 //! told until then, as a sequence diagram.
 
+pub mod input;
 mod schedule;
 pub mod scripts;
 

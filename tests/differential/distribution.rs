@@ -72,7 +72,7 @@ fn no_operation_and_no_step_is_rare() {
 #[test]
 fn every_script_that_is_drawn_has_a_meaning_and_a_text_form() {
     for seed in 0..SCRIPTS {
-        for size in [Size::SINGLE, Size::SEATS] {
+        for size in [Size::SINGLE, Size::SEATS, Size::BLOCKING] {
             let script = script(&mut Seeded::new(seed), size);
             assert_eq!(script.check(), Ok(()), "{script}");
             assert_eq!(script.to_string().parse(), Ok(script));
