@@ -123,6 +123,12 @@ impl Scripted {
         self.world.told.log.events()
     }
 
+    /// How many events were told so far, and how many things the tasks saw.
+    #[must_use]
+    pub fn observed(&self) -> (usize, usize) {
+        (self.world.told.log.len(), self.world.kept.seen.lock().len())
+    }
+
     /// The log, with the threads. It keeps nothing of the pool in memory.
     #[must_use]
     pub fn told(&self) -> Log {

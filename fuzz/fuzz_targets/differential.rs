@@ -4,17 +4,15 @@
 //! its text form, both logs, and the command that replays it.
 #![no_main]
 
-use arbitrary::Unstructured;
 use copool::scripted::Scripted;
 use copool_model::compare::exact;
-use copool_model::generate::{Size, script};
+use copool_model::generate::decode;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(
     init: copool_fuzz::hide_scripted_panics(),
     |data: &[u8]| {
-        let script = script(&mut Unstructured::new(data), Size::SINGLE);
-        if let Err(mismatch) = exact::<Scripted, Scripted>(&script) {
+        if let Err(mismatch) = exact::<Scripted, Scripted>(&decode(data)) {
             eprintln!("{mismatch}{}", mismatch.saved());
             std::process::abort();
         }

@@ -25,7 +25,7 @@ use std::fmt;
 use copool_spec::script::{Key, Numbers, Observation, Op, Pool, Script, Step};
 use copool_spec::{Event, TaskId};
 
-pub use judge::{judge, judge_log};
+pub use judge::{follows, judge, judge_log};
 pub use names::Names;
 pub use outcome::outcome;
 pub use report::Mismatch;
@@ -47,6 +47,9 @@ pub trait Watched: Pool {
     /// What the tasks saw so far.
     fn seen(&self) -> Vec<Seen>;
 
+    /// How many events were told so far, and how many things the tasks saw.
+    fn observed(&self) -> (usize, usize);
+
     /// The tasks that were accepted, by their keys.
     fn tasks(&self) -> BTreeMap<Key, TaskId>;
 }
@@ -62,6 +65,10 @@ macro_rules! watched {
 
             fn seen(&self) -> Vec<Seen> {
                 self.seen().into_iter().map(|seen| (seen.key, seen.step, seen.observation)).collect()
+            }
+
+            fn observed(&self) -> (usize, usize) {
+                self.observed()
             }
 
             fn tasks(&self) -> BTreeMap<Key, TaskId> {
@@ -104,7 +111,8 @@ pub fn run<P: Watched>(script: &Script) -> Run {
     for op in script.threads.first().into_iter().flatten() {
         let observation = pool.apply(op);
         let numbers = numbers(&mut pool);
-        ops.push(Answer { observation, numbers, told: pool.log().len(), seen: pool.seen().len() });
+        let (told, seen) = pool.observed();
+        ops.push(Answer { observation, numbers, told, seen });
     }
     let remote = pool.remote();
     drop(pool);
@@ -132,7 +140,7 @@ pub fn exact<A: Watched, B: Watched>(script: &Script) -> Result<Run, Box<Mismatc
     if let Some(difference) = first_difference((A::NAME, &left), (B::NAME, &right)) {
         return Err(told(difference.to_string()));
     }
-    judge(script, &left).map_err(told)?;
+    follows(script, &left).map_err(told)?;
     Ok(left)
 }
 

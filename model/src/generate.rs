@@ -1,7 +1,7 @@
 //! Scripts that nobody wrote: one generator for quickcheck and for the fuzz targets, and its shrinker.
 //!
-//! [`script`] makes a script from any [`Choices`]. What an operation or a step is, is drawn from a table of weights,
-//! [`OPS`] and [`STEPS`], whose order is that of the language: from simple to complex.
+//! [`script`] makes a script from any [`Choices`]. What an operation or a step is, is drawn from a table with weights,
+//! [`OPS`] and [`STEPS`].
 //!
 //! Left out is what no pool could do: a system call that panics in a destructor ends the process, as any panic does
 //! there.
@@ -12,6 +12,7 @@ mod shrink;
 
 use std::fmt;
 
+use arbitrary::Unstructured;
 use copool_spec::Tick;
 use copool_spec::script::{Build, Key, Op, Script, Step, Submission};
 use quickcheck::{Arbitrary, Gen};
@@ -46,68 +47,118 @@ impl Size {
     pub const BLOCKING: Self = Self { blocking: true, ..Self::SEATS };
 }
 
-/// The operations, as the text form calls them, and how often each is drawn.
-pub const OPS: [(&str, u32); 23] = [
-    ("submit", 22),
-    ("schedule", 9),
-    ("schedule-for", 4),
-    ("schedule-until", 3),
-    ("drain", 3),
-    ("drain-for", 4),
-    ("wait", 4),
-    ("serve", 2),
-    ("advance", 5),
-    ("take", 4),
-    ("detach", 3),
-    ("cancel", 6),
-    ("unpark", 5),
-    ("join", 3),
-    ("join-timeout", 3),
-    ("set-min", 4),
-    ("set-max", 4),
-    ("set-keep-alive", 3),
-    ("fail-stack", 3),
-    ("fail-thread", 2),
-    ("attach", 1),
-    ("leave", 1),
-    ("stop", 1),
+/// An operation or a step as the text form calls it, how often it is drawn, and how it is made.
+pub struct Drawn<T> {
+    /// Its first word.
+    pub word: &'static str,
+    weight: u8,
+    make: fn(&mut Writer<'_>) -> T,
+}
+
+const fn op(word: &'static str, weight: u8, make: fn(&mut Writer<'_>) -> Op) -> Drawn<Op> {
+    Drawn { word, weight, make }
+}
+
+const fn step(word: &'static str, weight: u8, make: fn(&mut Writer<'_>) -> Step) -> Drawn<Step> {
+    Drawn { word, weight, make }
+}
+
+/// The operations.
+pub const OPS: [Drawn<Op>; 23] = [
+    op("submit", 22, |w| w.submission().map_or(Op::Schedule, Op::Submit)),
+    op("schedule", 9, |_| Op::Schedule),
+    op("schedule-for", 4, |w| Op::ScheduleFor(w.time())),
+    op("schedule-until", 3, |w| Op::ScheduleUntil(Tick(2 * w.time()))),
+    op("drain", 3, |w| w.unless_blocking(Op::Drain)),
+    op("drain-for", 4, |w| Op::DrainFor(w.time())),
+    op("wait", 4, |w| {
+        let key = w.key();
+        w.unless_blocking(Op::Wait(key))
+    }),
+    op("serve", 2, |w| w.unless_blocking(Op::Serve)),
+    op("advance", 5, |w| Op::Advance(w.time())),
+    op("take", 4, |w| Op::Take(w.key())),
+    op("detach", 3, |w| Op::Detach(w.key())),
+    op("cancel", 6, |w| Op::Cancel(w.key())),
+    op("unpark", 5, |w| Op::Unpark(w.key())),
+    op("join", 3, |w| w.join()),
+    op("join-timeout", 3, |w| Op::JoinTimeout(w.key(), w.time())),
+    op("set-min", 4, |w| Op::SetMin(w.below(4))),
+    op("set-max", 4, |w| Op::SetMax(w.below(5))),
+    op("set-keep-alive", 3, |w| Op::SetKeepAlive(w.time())),
+    op("fail-stack", 3, |_| Op::FailStack),
+    op("fail-thread", 2, |_| Op::FailThread),
+    op("attach", 1, |_| Op::Attach),
+    op("leave", 1, |_| Op::Leave),
+    op("stop", 1, |w| Op::Stop(w.time())),
 ];
 
-/// The steps, likewise. Those of [`SIMPLE`] and before may stand in a destructor.
-pub const STEPS: [(&str, u32); 20] = [
-    ("suspend", 10),
-    ("checkpoint", 4),
-    ("work", 3),
-    ("delay", 6),
-    ("park", 6),
-    ("park-timeout", 4),
-    ("unpark", 7),
-    ("local", 3),
-    ("syscall", 5),
-    ("cancel", 5),
-    ("join", 6),
-    ("join-timeout", 4),
-    ("set-max", 2),
-    ("stop", 1),
-    ("submit", 8),
-    ("return", 5),
-    ("panic", 4),
-    ("syscall-panic", 3),
-    ("guard", 4),
-    ("catch", 4),
+/// The steps; the first [`SIMPLE`] may stand in a destructor.
+pub const STEPS: [Drawn<Step>; 20] = [
+    step("suspend", 10, |_| Step::Suspend),
+    step("checkpoint", 4, |_| Step::Checkpoint),
+    step("work", 3, |w| Step::Work(w.time())),
+    step("delay", 6, |w| Step::Delay(w.time())),
+    step("park", 6, |_| Step::Park),
+    step("park-timeout", 4, |w| Step::ParkTimeout(w.time())),
+    step("unpark", 7, |w| Step::Unpark(w.key())),
+    step("local", 3, |_| Step::Local),
+    step("syscall", 5, |_| Step::Syscall),
+    step("cancel", 5, |w| Step::Cancel(w.key())),
+    step("join", 6, |w| Step::Join(w.key())),
+    step("join-timeout", 4, |w| Step::JoinTimeout(w.key(), w.time())),
+    step("set-max", 2, |w| Step::SetMax(w.below(5))),
+    step("stop", 1, |w| Step::Stop(w.time())),
+    step("submit", 8, |w| w.nested(|w| w.submission().map(|it| Step::Submit(Box::new(it))))),
+    step("return", 5, |w| Step::Return(w.small(10))),
+    step("panic", 4, |_| Step::Panic),
+    step("syscall-panic", 3, |_| Step::SyscallPanic),
+    step("guard", 4, |w| w.nested(|w| Some(Step::Guard(w.body(SIMPLE))))),
+    step("catch", 4, |w| w.nested(|w| Some(Step::Catch(w.body(STEPS.len()))))),
 ];
 
-/// The last step that may stand in a destructor, by its place in [`STEPS`].
-const SIMPLE: usize = 14;
+/// How many of [`STEPS`] may stand in a destructor.
+const SIMPLE: usize = 15;
+
+/// The sum of the weights, and for each number below it a place in the table.
+struct Lots {
+    places: [u8; 256],
+    below: [u32; 32],
+}
+
+impl Lots {
+    const fn of<T>(table: &[Drawn<T>]) -> Self {
+        let (mut places, mut below) = ([0; 256], [0; 32]);
+        let (mut at, mut sum) = (0, 0);
+        while at < table.len() {
+            let end = sum + table[at].weight as usize;
+            while sum < end {
+                places[sum] = at as u8;
+                sum += 1;
+            }
+            at += 1;
+            below[at] = sum as u32;
+        }
+        Self { places, below }
+    }
+
+    /// Draws from the first `count` of the table.
+    fn draw(&self, choices: &mut dyn Choices, count: usize) -> usize {
+        usize::from(self.places[choices.below(self.below[count]) as usize])
+    }
+}
+
+const OP_LOTS: Lots = Lots::of(&OPS);
+const STEP_LOTS: Lots = Lots::of(&STEPS);
 
 /// Names for people; they may repeat.
 const NAMES: [&str; 2] = ["first", "other"];
 
 /// Makes a script. It passes [`Script::check`].
-pub fn script(choices: &mut impl Choices, size: Size) -> Script {
+pub fn script(choices: &mut dyn Choices, size: Size) -> Script {
     let count = if size.threads > 1 { 2 + choices.below(size.threads - 1) } else { 1 };
     let build = build(choices, size.unit);
-    let mut writer = Writer { choices, size, keys: 0 };
+    let mut writer = Writer { choices, size, depth: size.depth, keys: 0 };
     let mut threads: Vec<Vec<Op>> = vec![Vec::new(); count as usize];
     for ops in &mut threads[1..] {
         if writer.choices.below(8) < 7 {
@@ -129,7 +180,13 @@ pub fn script(choices: &mut impl Choices, size: Size) -> Script {
     Script { build, threads }
 }
 
-fn build(choices: &mut impl Choices, unit: u64) -> Build {
+/// The script of one thread that a fuzzer's bytes say.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Script {
+    script(&mut Unstructured::new(bytes), Size::SINGLE)
+}
+
+fn build(choices: &mut dyn Choices, unit: u64) -> Build {
     let max = [2, 1, 3, 4, 0][choices.below(5) as usize];
     Build {
         min: choices.below(max.min(2) + 1),
@@ -143,114 +200,76 @@ fn build(choices: &mut impl Choices, unit: u64) -> Build {
 }
 
 /// Writes a script, one decision after the other.
-struct Writer<'a, C> {
-    choices: &'a mut C,
+pub struct Writer<'a> {
+    choices: &'a mut dyn Choices,
     size: Size,
+    /// How deep the next block may be nested.
+    depth: u32,
     /// How many keys are taken.
     keys: u8,
 }
 
-impl<C: Choices> Writer<'_, C> {
-    /// Draws from a table of weights: a place in it.
-    fn draw(&mut self, table: &[(&str, u32)]) -> usize {
-        let mut at = self.choices.below(table.iter().map(|(_, weight)| weight).sum());
-        let covers = |(_, weight): &(&str, u32)| {
-            let here = at < *weight;
-            at = at.saturating_sub(*weight);
-            here
-        };
-        table.iter().position(covers).unwrap_or(0)
+impl Writer<'_> {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.choices.below(bound)
+    }
+
+    fn small(&mut self, bound: u32) -> u8 {
+        u8::try_from(self.below(bound)).unwrap_or(0)
     }
 
     fn time(&mut self) -> u64 {
-        u64::from(self.choices.below(10)) * self.size.unit
+        u64::from(self.below(10)) * self.size.unit
     }
 
     /// A key that was used, or is next.
     fn key(&mut self) -> Key {
-        Key(u8::try_from(self.choices.below(u32::from(self.keys) + 1)).unwrap_or(0))
+        let bound = u32::from(self.keys) + 1;
+        Key(self.small(bound))
     }
 
     fn op(&mut self) -> Op {
-        let mut word = OPS[self.draw(&OPS)].0;
-        if word == "submit" && self.keys == u8::MAX {
-            word = "schedule";
-        }
-        if self.size.threads > 1 && word == "join" {
-            word = "join-timeout";
-        }
-        if self.size.blocking && matches!(word, "drain" | "wait" | "serve") {
-            word = "drain-for";
-        }
-        match word {
-            "submit" => Op::Submit(self.submission(self.size.depth)),
-            "schedule" => Op::Schedule,
-            "schedule-for" => Op::ScheduleFor(self.time()),
-            "schedule-until" => Op::ScheduleUntil(Tick(2 * self.time())),
-            "drain" => Op::Drain,
-            "drain-for" => Op::DrainFor(self.time()),
-            "wait" => Op::Wait(self.key()),
-            "serve" => Op::Serve,
-            "advance" => Op::Advance(self.time()),
-            "take" => Op::Take(self.key()),
-            "detach" => Op::Detach(self.key()),
-            "cancel" => Op::Cancel(self.key()),
-            "unpark" => Op::Unpark(self.key()),
-            "join" => Op::Join(self.key()),
-            "join-timeout" => Op::JoinTimeout(self.key(), self.time()),
-            "set-min" => Op::SetMin(self.choices.below(4)),
-            "set-max" => Op::SetMax(self.choices.below(5)),
-            "set-keep-alive" => Op::SetKeepAlive(self.time()),
-            "fail-stack" => Op::FailStack,
-            "fail-thread" => Op::FailThread,
-            "attach" => Op::Attach,
-            "leave" => Op::Leave,
-            _ => Op::Stop(self.time()),
-        }
+        let place = OP_LOTS.draw(self.choices, OPS.len());
+        (OPS[place].make)(self)
     }
 
-    fn submission(&mut self, depth: u32) -> Submission {
+    fn unless_blocking(&mut self, op: Op) -> Op {
+        if self.size.blocking { Op::DrainFor(self.time()) } else { op }
+    }
+
+    /// Where there are several threads, one without a seat could wait for ever.
+    fn join(&mut self) -> Op {
+        let key = self.key();
+        if self.size.threads > 1 { Op::JoinTimeout(key, self.time()) } else { Op::Join(key) }
+    }
+
+    /// None if there is no key left.
+    fn submission(&mut self) -> Option<Submission> {
         let key = Key(self.keys);
-        self.keys += 1;
-        let priority = [None, None, None, None, Some(-1), Some(1), Some(0), Some(2)][self.choices.below(8) as usize];
-        let name = NAMES.get(self.choices.below(8) as usize).map(|name| (*name).to_owned());
-        Submission { key, name, priority, body: self.body(depth, false) }
+        self.keys = self.keys.checked_add(1)?;
+        let priority = [None, None, None, None, Some(-1), Some(1), Some(0), Some(2)][self.below(8) as usize];
+        let name = NAMES.get(self.below(8) as usize).map(|name| (*name).to_owned());
+        Some(Submission { key, name, priority, body: self.body(STEPS.len()) })
     }
 
-    /// Steps, simple ones for a destructor.
-    fn body(&mut self, depth: u32, simple: bool) -> Vec<Step> {
-        let count = self.choices.below(self.size.steps + 1);
-        (0..count).map(|_| self.step(depth, simple)).collect()
+    /// What is one deeper, or a simple step.
+    fn nested(&mut self, make: impl FnOnce(&mut Self) -> Option<Step>) -> Step {
+        let Some(depth) = self.depth.checked_sub(1) else { return Step::Suspend };
+        self.depth = depth;
+        let step = make(self);
+        self.depth += 1;
+        step.unwrap_or(Step::Suspend)
     }
 
-    fn step(&mut self, depth: u32, simple: bool) -> Step {
-        let mut word = STEPS[self.draw(if simple { &STEPS[..=SIMPLE] } else { &STEPS })].0;
-        let nests = matches!(word, "submit" | "guard" | "catch");
-        if nests && depth == 0 || word == "submit" && self.keys == u8::MAX {
-            word = "suspend";
-        }
-        match word {
-            "suspend" => Step::Suspend,
-            "checkpoint" => Step::Checkpoint,
-            "work" => Step::Work(self.time()),
-            "delay" => Step::Delay(self.time()),
-            "park" => Step::Park,
-            "park-timeout" => Step::ParkTimeout(self.time()),
-            "unpark" => Step::Unpark(self.key()),
-            "local" => Step::Local,
-            "syscall" => Step::Syscall,
-            "cancel" => Step::Cancel(self.key()),
-            "join" => Step::Join(self.key()),
-            "join-timeout" => Step::JoinTimeout(self.key(), self.time()),
-            "set-max" => Step::SetMax(self.choices.below(5)),
-            "stop" => Step::Stop(self.time()),
-            "submit" => Step::Submit(Box::new(self.submission(depth - 1))),
-            "return" => Step::Return(u8::try_from(self.choices.below(10)).unwrap_or(0)),
-            "panic" => Step::Panic,
-            "syscall-panic" => Step::SyscallPanic,
-            "guard" => Step::Guard(self.body(depth - 1, true)),
-            _ => Step::Catch(self.body(depth - 1, false)),
-        }
+    /// Steps out of the first `kinds` of the table.
+    fn body(&mut self, kinds: usize) -> Vec<Step> {
+        let count = self.below(self.size.steps + 1);
+        (0..count).map(|_| self.step(kinds)).collect()
+    }
+
+    fn step(&mut self, kinds: usize) -> Step {
+        let place = STEP_LOTS.draw(self.choices, kinds);
+        (STEPS[place].make)(self)
     }
 }
 

@@ -15,11 +15,13 @@ pub mod choices;
 pub mod compare;
 pub mod generate;
 pub mod judge;
+#[cfg(feature = "loom")]
 pub mod loom;
 pub mod shuttle;
 
 mod failing;
 mod setting;
 
+#[cfg(feature = "loom")]
 pub use copool_under_loom as under_loom;
 pub use copool_under_shuttle as under_shuttle;

@@ -56,6 +56,18 @@ impl Log {
         self.0.lock().iter().filter_map(|entry| entry.event).collect()
     }
 
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.lock().iter().filter(|entry| entry.event.is_some()).count()
+    }
+
+    /// Whether nothing was told yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The events of each thread.
     #[must_use]
     pub fn stamped(&self) -> Vec<Vec<Stamped>> {

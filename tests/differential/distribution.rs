@@ -57,9 +57,9 @@ fn table(words: &[&str], scripts: &[Words]) -> Vec<(String, u64, u64)> {
 fn no_operation_and_no_step_is_rare() {
     let drawn = (0..SCRIPTS).map(|seed| count(&script(&mut Seeded::new(seed), Size::SINGLE)));
     let (ops, inside): (Vec<Words>, Vec<Words>) = drawn.unzip();
-    let words = |table: &[(&'static str, u32)]| table.iter().map(|(word, _)| *word).collect::<Vec<_>>();
-    let op_words = [words(&OPS), vec!["(named)", "(prioritised)"]].concat();
-    let rows = [table(&op_words, &ops), table(&words(&STEPS), &inside)].concat();
+    let op_words: Vec<&str> = OPS.iter().map(|op| op.word).chain(["(named)", "(prioritised)"]).collect();
+    let step_words: Vec<&str> = STEPS.iter().map(|step| step.word).collect();
+    let rows = [table(&op_words, &ops), table(&step_words, &inside)].concat();
     for (word, present, often) in &rows {
         println!("{word:<16} in {present:>3} % of the scripts, {often:>6} times");
     }

@@ -118,6 +118,10 @@ impl<const LIE: usize> Watched for Liar<LIE> {
         Watched::seen(&self.0)
     }
 
+    fn observed(&self) -> (usize, usize) {
+        (self.log().len(), self.seen().len())
+    }
+
     fn tasks(&self) -> BTreeMap<Key, TaskId> {
         Watched::tasks(&self.0)
     }

@@ -1,54 +1,74 @@
-//! Replays one script: `cargo run -p copool-model --bin differ -- FILE...`.
+//! Replays one script, or one input of a fuzz target:
 //!
-//! A file is a script in its text form, or, after `--decode`, the input of the fuzz target `differential`, whose script
-//! is printed. Says what differs, if anything does, and where both logs are drawn side by side.
+//! ```text
+//! cargo run -p copool-model --bin differ -- FILE...                  scripts in their text form
+//! cargo run -p copool-model --bin differ -- --shrink FILE...         the same, and to as few operations as still differ
+//! cargo run -p copool-model --bin differ -- --decode FILE...         inputs of `differential`; prints their scripts
+//! cargo run -p copool-model --bin differ -- --interleaving FILE...   inputs of `interleaving`; prints their scripts
+//! ```
+//!
+//! Says what differs, if anything does, and where both logs are drawn side by side.
 
 use std::process::ExitCode;
 
-use arbitrary::Unstructured;
 use copool::scripted::Scripted;
 use copool_model::compare::exact;
-use copool_model::generate::{Size, script};
+use copool_model::generate::{decode, shrunk};
+use copool_model::shuttle::input;
 use copool_spec::script::Script;
 
+/// What to do with the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Run,
+    Shrink,
+    Decode,
+    Interleave,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let decode = arguments.first().is_some_and(|argument| argument == "--decode");
-    let files = &arguments[usize::from(decode)..];
-    if files.is_empty() {
-        eprintln!("usage: differ [--decode] FILE...");
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let job = match arguments.first().map(String::as_str) {
+        Some("--shrink") => Job::Shrink,
+        Some("--decode") => Job::Decode,
+        Some("--interleaving") => Job::Interleave,
+        _ => Job::Run,
+    };
+    arguments.drain(..usize::from(job != Job::Run));
+    if arguments.is_empty() {
+        eprintln!("usage: differ [--shrink | --decode | --interleaving] FILE...");
         return ExitCode::FAILURE;
     }
-    let wrong = files.iter().filter(|file| !agrees(file, decode)).count();
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut failed = false;
+    for file in &arguments {
+        if let Err(why) = std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| replay(&bytes, job)) {
+            println!("{file}: {why}");
+            failed = true;
+        } else {
+            println!("{file}: nothing differs");
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Whether both pools do the same.
-fn agrees(file: &str, decode: bool) -> bool {
-    let script = match read(file, decode) {
-        Ok(script) => script,
-        Err(why) => {
-            eprintln!("{file}: {why}");
-            return false;
-        }
+fn replay(bytes: &[u8], job: Job) -> Result<(), String> {
+    if job == Job::Interleave {
+        let (script, clock, schedule) = input::decode(bytes).ok_or("there is no input")?;
+        println!("# on a clock that is {clock:?}\n{script}");
+        input::execute(script, clock, schedule);
+        return Ok(());
+    }
+    let mut script: Script = if job == Job::Decode {
+        decode(bytes)
+    } else {
+        String::from_utf8_lossy(bytes).parse().map_err(|error| format!("{error}"))?
     };
-    if decode {
-        println!("# {file}\n{script}");
+    if job == Job::Decode {
+        println!("{script}");
     }
-    match exact::<Scripted, Scripted>(&script) {
-        Ok(run) => println!("{file}: {} events, the same in both", run.log.len()),
-        Err(mismatch) => {
-            println!("{file}: {mismatch}{}", mismatch.saved());
-            return false;
-        }
+    let differs = |script: &Script| exact::<Scripted, Scripted>(script).is_err();
+    if job == Job::Shrink && differs(&script) {
+        script = shrunk(script, differs);
     }
-    true
-}
-
-fn read(file: &str, decode: bool) -> Result<Script, String> {
-    let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
-    if decode {
-        return Ok(script(&mut Unstructured::new(&bytes), Size::SINGLE));
-    }
-    String::from_utf8(bytes).map_err(|error| error.to_string())?.parse().map_err(|error| format!("{error}"))
+    exact::<Scripted, Scripted>(&script).map(drop).map_err(|mismatch| format!("{mismatch}{}", mismatch.saved()))
 }

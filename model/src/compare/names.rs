@@ -1,25 +1,30 @@
 //! Ids by the order of their first appearance, so that two pools that count differently can be compared.
 
-use std::collections::HashMap;
-
 use copool_spec::{Event, PoolId, TaskId, WorkerId};
 
 /// Calls pools, workers and tasks by the order in which a log first names them.
 #[derive(Debug, Default)]
 pub struct Names {
-    workers: HashMap<WorkerId, u64>,
-    tasks: HashMap<TaskId, u64>,
+    workers: Vec<WorkerId>,
+    tasks: Vec<TaskId>,
+}
+
+/// The place of an id; what is named now was mostly named a short while ago.
+fn place<Id: Copy + PartialEq>(ids: &mut Vec<Id>, id: Id) -> u64 {
+    let place = ids.iter().rposition(|other| *other == id).unwrap_or_else(|| {
+        ids.push(id);
+        ids.len() - 1
+    });
+    place as u64
 }
 
 impl Names {
     fn worker(&mut self, id: WorkerId) -> WorkerId {
-        let next = self.workers.len() as u64;
-        WorkerId(*self.workers.entry(id).or_insert(next))
+        WorkerId(place(&mut self.workers, id))
     }
 
     fn task(&mut self, id: TaskId) -> TaskId {
-        let next = self.tasks.len() as u64;
-        TaskId(*self.tasks.entry(id).or_insert(next))
+        TaskId(place(&mut self.tasks, id))
     }
 
     /// The event with its participants' names; seats keep theirs.

@@ -4,16 +4,17 @@
 //! go on, or yields, is replaced by the same rule. Once the input has ended the threads take turns wherever the running
 //! one cannot go on, so that every execution ends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use ::shuttle::{MaxSteps, Runner};
 use arbitrary::Unstructured;
+use copool_spec::Event;
 use copool_spec::script::Script;
 
 use super::config;
 use super::scripts::{Clock, assert_over, run};
+use crate::failing::Watch;
 use crate::generate::{self, Size};
 use crate::under_shuttle;
 
@@ -30,23 +31,25 @@ pub fn decode(data: &[u8]) -> Option<(Script, Clock, Vec<u8>)> {
     Some((generate::script(&mut Unstructured::new(script), size), clock, schedule.to_vec()))
 }
 
-/// Runs `script` in the schedule that `input` says, and asserts all that must hold of it. Gives the number of events.
+/// Runs `script` in the schedule that `input` says, and asserts all that must hold of it. Gives the log.
 ///
 /// # Panics
-/// If something does not hold. The panic hook is the caller's.
-pub fn execute(script: Script, clock: Clock, input: Vec<u8>) -> usize {
+/// If something does not hold; the script, and what its pool told until then, are shown before.
+pub fn execute(script: Script, clock: Clock, input: Vec<u8>) -> Vec<Event> {
     let scheduler = Input { bytes: input.into_iter(), stays: 0, begun: false, drawn: 0 };
     let mut config = config();
     config.max_steps = MaxSteps::FailAfter(STEPS);
-    let events = Arc::new(AtomicUsize::new(0));
-    let told = Arc::clone(&events);
+    let log = Arc::<Mutex<Vec<Event>>>::default();
+    let told = Arc::clone(&log);
+    let watch = Watch::new(move || eprintln!("an interleaving fails, on a clock that is {clock:?}"));
     Runner::new(scheduler, config).run(move || {
         under_shuttle::checked::begin();
         let run = run(&script, clock);
         assert_over(&script, &run);
-        told.store(run.log.len(), Ordering::Relaxed);
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = run.log;
     });
-    events.load(Ordering::Relaxed)
+    drop(watch);
+    std::mem::take(&mut *log.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// A scheduler that takes its decisions from bytes.
