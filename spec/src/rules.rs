@@ -91,7 +91,8 @@ impl State {
         Ok(())
     }
 
-    /// If the worker rests, the seat, between two turns, gives it the processor: an idle one, or one that is ready.
+    /// If the worker rests, the seat, between two turns, gives it the processor: an idle one, or one that is ready. Not
+    /// exact: the creator may do so to make it leave, for a `max_size` that was lowered, before it adds one after all.
     fn take(&mut self, seat: SeatId, worker: WorkerId) -> Check {
         let None = self.workers.find(worker)?.at else { return Ok(()) };
         self.between_turns(seat)?;
@@ -101,7 +102,7 @@ impl State {
         it.seat = Some(seat);
         let it = self.seats.find(seat)?;
         remove(&mut it.ready, &worker);
-        (it.on, it.heard) = (Some(worker), None);
+        (it.on, it.heard) = (Some(worker), it.heard.filter(|_| !self.params.exact));
         Ok(())
     }
 

@@ -26,6 +26,9 @@ macro_rules! log {
     };
 }
 
+#[path = "monitor/threads.rs"]
+mod threads;
+
 fn monitor(max: u32) -> Monitor {
     let mut monitor = Monitor::new(Params { polls_per_turn: 2, ..Params::default() }).with_invariants();
     for event in [Event::PoolBuilt { pool: P, min: 0, max }, Event::SeatAttached { seat: SEAT }] {

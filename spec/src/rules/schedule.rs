@@ -21,11 +21,13 @@ pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
 }
 
 /// Arrow 19, W→W: block for a while if all workers failed to poll. The seat does it: no worker of it is ready. Exact: no
-/// task waits that a worker could be had for.
+/// task waits that a worker could be had for, and none was woken. Not exact: the note of a wake-up may still be on its way,
+/// and ends the block.
 pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     s.exact(|s| !s.could_run(seat), "it blocks while a task waits")?;
-    require(s.seats.find(seat)?.ready.is_empty(), "it blocks while a worker of it is ready")?;
+    let runs = |worker| s.params.exact || s.workers[worker].task.is_none();
+    require(!s.seats[&seat].ready.iter().any(runs), "it blocks while a worker of it is ready")?;
     s.drive_on(seat, Arrow::SeatBlocked)
 }
 

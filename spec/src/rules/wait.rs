@@ -2,10 +2,15 @@
 
 use super::*;
 
-/// A task arms a timer, on its way into a wait. If the wait does not come about, its next one arms anew.
+/// A task arms a timer, on its way into a wait. If the wait does not come about, its next one arms anew. Not exact: another
+/// thread may have ended the wait by then, before its worker is suspended, and the timer is for nothing.
 pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check {
     let it = s.tasks.find(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
+    if let (TaskState::Ready, Some(worker), false) = (it.state, it.worker, s.params.exact) {
+        let on_its_way = s.workers.find(worker)?.at == Some(Arrow::TaskInterrupted);
+        return require(on_its_way, "the task is not on its way into a wait");
+    }
     require(matches!(it.state, TaskState::Running | TaskState::Waiting(_)), "the task is not on its way into a wait")?;
     require(it.timer.is_none() || it.state == TaskState::Running, "the task has a timer already")?;
     it.timer = Some(at);
