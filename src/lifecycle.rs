@@ -129,9 +129,11 @@ impl Shared {
     fn wait_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) {
         frame.point(seat);
         while !self.is_quiet() && until.is_none_or(|until| until > self.clock.now()) {
-            let watched = Unwatch(self, frame.core().id);
+            // Not before: a wait that does not come about, as the task was cancelled on its way into it, watches nothing.
+            let mut watched = None;
             frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
                 self.watch(Waiter::Task(Task::clone(&frame.task), generation));
+                watched = Some(Unwatch(self, frame.core().id));
                 !self.is_quiet()
             });
             drop(watched);

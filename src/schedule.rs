@@ -203,8 +203,7 @@ impl Seat {
         let stalled = shared.is_stalled();
         match goal {
             Goal::Ready => {
-                let kept = expiry.filter(|_| shared.has_idle_of((self.post.id.0, self.drives.get())));
-                match kept {
+                match self.kept(expiry) {
                     Some(_) if !shared.clock.is_virtual() => self.block(goal),
                     Some(until) if shared.clock.is_auto() => return self.jump(Some(until)),
                     _ if stalled => return Some(DriveEnd::Stalled),
@@ -245,6 +244,11 @@ impl Seat {
         if at.is_some_and(|at| at <= clock.now()) { None } else { Some(DriveEnd::Waiting { until: to }) }
     }
 
+    /// The end of a keep-alive, if it may be that of a worker which this very drive has idled.
+    fn kept(&self, expiry: Option<Instant>) -> Option<Instant> {
+        expiry.filter(|_| self.shared().has_idle_of((self.post.id.0, self.drives.get())))
+    }
+
     /// Blocks until something comes, or something is due (arrow 19).
     fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
@@ -253,11 +257,14 @@ impl Seat {
         self.give_up_stacks();
         self.post.announce();
         // All that could have changed without waking this seat is looked at again from here on, the times included.
-        let until = earliest(earliest(self.next_timer(), shared.next_expiry()), self.deadline());
+        let expiry = shared.next_expiry();
+        let until = earliest(earliest(self.next_timer(), expiry), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
         let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
         let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());
-        if !due && !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
+        // Another seat may have taken the workers for whose keep-alive this drive would block, or those above `min_size`.
+        let pointless = matches!(goal, Goal::Ready) && self.kept(expiry).is_none();
+        if !due && !pointless && !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
             shared.seat_blocked(self.post.id);
             // A virtual clock wakes the seat when it is advanced.
             self.post.sleep(until.filter(|_| !shared.clock.is_virtual()));

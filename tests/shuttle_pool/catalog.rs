@@ -82,6 +82,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
          thread\n attach\n submit t4 { suspend }\n drain\n leave",
     ),
     (
+        "a cancel meets a task on its way into a stop",
+        Blocking,
+        "pool max 3\nthread\n submit t0 { stop 9000000000 }\n submit t1 { cancel t0; suspend }\n drain\nthread\n attach\n drain\n\
+         thread\n cancel t0",
+    ),
+    (
         "the owner leaves under everybody's feet",
         Blocking,
         "pool max 3\nthread\n submit t0 { park }\n submit t1 { guard { suspend }; suspend }\n schedule\n leave\n schedule\n\
@@ -104,6 +110,18 @@ pub(crate) const ENTRIES: &[Entry] = &[
         Blocking,
         "pool min 1 max 3 keep-alive 2000000\nthread\n submit t0 { suspend }\n submit t1 {}\n schedule\n set-min 0\n schedule\n\
          thread\n attach\n submit t2 { suspend }\n schedule\n set-keep-alive 0\n schedule\n leave",
+    ),
+    (
+        "a seat blocks for a keep-alive that another seat ends",
+        Blocking,
+        "pool max 2 keep-alive 4000000\nthread\n schedule\n schedule\nthread\n attach\n schedule\n schedule\n\
+         thread\n submit t0 {}\n submit t1 {}",
+    ),
+    (
+        "a seat blocks for a keep-alive, and another leaves no worker above min_size",
+        Blocking,
+        "pool min 1 max 3 keep-alive 4000000\nthread\n schedule\n schedule\nthread\n attach\n schedule\n schedule\n\
+         thread\n submit t0 { suspend }\n submit t1 {}\n submit t2 {}",
     ),
     (
         "limits that move",
