@@ -319,12 +319,17 @@ impl World {
         match task.spawn(task::body(self.clone(), submission)) {
             Ok(task) => {
                 self.kept.ids.lock().insert(submission.key, task.id());
-                self.kept.tasks.lock().insert(submission.key, Some(task.give_up()));
+                self.keep(submission.key, Some(task.give_up()));
                 Observation::Done
             }
             // The closure, and in it this script's own handles, go here.
             Err(_rejected) => Observation::Refused(Refusal::Stopped),
         }
+    }
+
+    /// Keeps a task's handle, unless its key has had one.
+    fn keep(&self, key: Key, task: Option<TaskRef>) {
+        self.kept.tasks.lock().entry(key).or_insert(task);
     }
 
     /// The task of this key, if it was submitted and its handle is there.

@@ -15,7 +15,11 @@ static COUNTER: CoroutineLocal<Cell<u64>> = CoroutineLocal::new(|| Cell::new(0))
 /// What a submission runs.
 pub(super) fn body(world: World, submission: &Submission) -> impl FnOnce() -> u64 + Send + 'static {
     let (key, steps) = (submission.key, submission.body.clone());
-    move || run_body(&steps, &Within { world, key })
+    move || {
+        // Before others ask for it by its key, though its submitter may not have got the handle yet.
+        world.keep(key, crate::current());
+        run_body(&steps, &Within { world, key })
+    }
 }
 
 /// The pool, as the task of this key sees it.
