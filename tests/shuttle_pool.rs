@@ -19,7 +19,7 @@ use copool_model::generate::{self, Size};
 use copool_model::judge::Told;
 use copool_model::shuttle::rand::{Rng as _, thread_rng};
 use copool_model::shuttle::scripts::{Clock, Run, assert_over, run};
-use copool_model::shuttle::{check, check_repeats};
+use copool_model::shuttle::{Share, check_repeats, check_share};
 use copool_model::under_shuttle::spec::Event;
 use copool_model::under_shuttle::spec::script::Script;
 
@@ -58,7 +58,7 @@ fn written(name: &'static str) -> Sums {
     let (_, clock, text) = catalog::ENTRIES.iter().find(|entry| entry.0 == name).expect("there is such a script");
     let (script, sums) = (parse(text), Sums::default());
     let kept = Arc::clone(&sums);
-    check(name, move || execute(&script, *clock, &kept));
+    check_share(name, Share(1, 4), move || execute(&script, *clock, &kept));
     let sum = sums.lock().unwrap_or_else(PoisonError::into_inner);
     println!("        {} events, {} logs needed another order than they were told in", sum.events, sum.reordered);
     drop(sum);
@@ -89,7 +89,7 @@ fn draw_and_execute(sums: &Sums) {
 fn drawn_scripts_end_well() {
     let sums = Sums::default();
     let kept = Arc::clone(&sums);
-    check("drawn scripts", move || draw_and_execute(&kept));
+    check_share("drawn scripts", Share(8, 1), move || draw_and_execute(&kept));
     let sum = sums.lock().unwrap_or_else(PoisonError::into_inner);
     println!("        {} events, {} logs needed another order than they were told in", sum.events, sum.reordered);
 }

@@ -279,10 +279,12 @@ fn a_failure_says_how_to_replay_it() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let first = run(None);
-    let replay = first.lines().find_map(|line| line.strip_prefix(REPLAY)?.strip_prefix('=')).unwrap_or_else(|| {
-        panic!("no schedule in: {first}");
-    });
+    let command =
+        first.lines().find(|line| line.starts_with(REPLAY)).unwrap_or_else(|| panic!("no command in: {first}"));
+    let (replay, rest) = command.split_once("='").unwrap().1.split_once("' ").unwrap();
     assert!(replay.starts_with("a lost update:"));
+    let test = "cargo test --features model --test smoke_shuttle -- --exact a_failure_says_how_to_replay_it";
+    assert_eq!(rest, test);
     let again = run(Some(replay));
     assert!(again.contains("a lost update: the replay: failed in execution 1"), "{again}");
     assert!(again.contains(replay), "the same schedule again: {again}");

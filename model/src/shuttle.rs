@@ -68,6 +68,18 @@ const DRAWS: [Draw; 3] = [Draw::Random, Draw::Pct(2), Draw::Pct(3)];
 /// # Panics
 /// If an execution fails, or none was run.
 pub fn check(name: &'static str, f: impl Fn() + Send + Sync + 'static) -> usize {
+    check_share(name, Share(1, 1), f)
+}
+
+/// So many parts of [`ITERATIONS`], of so many: a check that is one of a family takes less, one that draws more takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(pub usize, pub usize);
+
+/// [`check`] with another share of the executions.
+///
+/// # Panics
+/// As [`check`] does.
+pub fn check_share(name: &'static str, share: Share, f: impl Fn() + Send + Sync + 'static) -> usize {
     let f = Arc::new(f);
     if let Some(schedule) = to_replay(name) {
         let mut scheduler = ReplayScheduler::new_from_schedule(schedule);
@@ -75,7 +87,7 @@ pub fn check(name: &'static str, f: impl Fn() + Send + Sync + 'static) -> usize 
         scheduler.set_allow_incomplete();
         return run(name, "the replay", scheduler, f);
     }
-    let iterations = setting(ITERATIONS, DEFAULT_ITERATIONS);
+    let iterations = (setting(ITERATIONS, DEFAULT_ITERATIONS) * share.0).div_ceil(share.1);
     let seed = setting(SEED, 0);
     DRAWS
         .iter()
