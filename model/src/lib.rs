@@ -18,6 +18,7 @@ pub mod judge;
 #[cfg(feature = "loom")]
 pub mod loom;
 pub mod shuttle;
+pub mod stamped;
 
 mod failing;
 mod setting;
