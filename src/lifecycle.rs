@@ -24,7 +24,7 @@ use crate::here::{Here, current, here, own_seat};
 use crate::pool::{Count, Parker, Shared};
 use crate::schedule::{Goal, Seat};
 use crate::sync::{Arc, Ordering, heavy_fence, now, panicking};
-use crate::task::{self, Abandon, CancelWord, Core, Finish, Frame, Task, Wait, Waiter};
+use crate::task::{self, Abandon, CancelWord, Core, Finish, Frame, Task, Wait, Waiter, Waiters};
 
 /// What a [`stop`](crate::PoolHandle::stop) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,7 +307,7 @@ impl Drop for Unwatch<'_> {
 }
 
 /// Abandons the task that runs on another seat. Under the roster's lock, so whoever waits for it is told later.
-fn abandon_newcomer(core: &Core, sparing: bool) -> Option<(copool_spec::TaskId, Vec<Waiter>)> {
+fn abandon_newcomer(core: &Core, sparing: bool) -> Option<(copool_spec::TaskId, Waiters)> {
     let Abandon::Started { .. } = core.word.abandon_started(sparing) else { return None };
     let waits = core.wait.interrupt();
     debug_assert_eq!(waits, None, "a task that has never suspended does not wait");

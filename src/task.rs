@@ -10,7 +10,7 @@ mod room;
 mod wait;
 mod word;
 
-pub(crate) use self::core::{Core, Home, Label, Waiter, interrupt, unpark, wake, wake_all};
+pub(crate) use self::core::{Core, Home, Label, Waiter, Waiters, interrupt, unpark, wake, wake_all, wake_one};
 pub(crate) use cell::{Ran, bury, discard};
 use cell::{Taken, Taker};
 pub(crate) use frame::Frame;

@@ -110,7 +110,7 @@ impl Shared {
 
     fn wake_watchers(&self) {
         let watchers = std::mem::take(&mut *self.watchers.lock());
-        task::wake_all(watchers);
+        watchers.into_iter().for_each(task::wake_one);
     }
 
     /// In a closed pool without unfinished tasks: lets the idle workers go, and moves to Stopped after the last.

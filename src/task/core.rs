@@ -55,8 +55,8 @@ pub(crate) struct Core {
     home: ManuallyDrop<Arc<Home>>,
     /// The seat that runs the task, once it has suspended for the first time.
     runner: UnsafeCell<Option<Arc<Post>>>,
-    /// None of them for most tasks, so the list is behind a pointer.
-    waiters: Mutex<Option<Box<Waiters>>>,
+    /// Nobody for most tasks, so it is behind a pointer.
+    waiters: Mutex<Waiters>,
 }
 
 // SAFETY: all fields but `runner` are Sync by themselves. `runner` is written once, by the running task before its first
@@ -74,7 +74,7 @@ impl Core {
             label,
             home: ManuallyDrop::new(home),
             runner: UnsafeCell::new(None),
-            waiters: Mutex::new(None),
+            waiters: Mutex::new(Waiters::default()),
         }
     }
 
@@ -153,8 +153,8 @@ impl Core {
         wake_all(self.take_waiters());
     }
 
-    pub(crate) fn take_waiters(&self) -> Vec<Waiter> {
-        self.waiters.lock().take().map(|waiters| waiters.0).unwrap_or_default()
+    pub(crate) fn take_waiters(&self) -> Waiters {
+        std::mem::take(&mut *self.waiters.lock())
     }
 
     /// Puts somebody on the list of those to wake; `false` if the task has ended.
@@ -163,39 +163,65 @@ impl Core {
         // The bit is set under the lock, so whoever ends the task and sees it finds the waiter in the list.
         let waits = self.word.watch();
         if waits {
-            waiters.get_or_insert_default().0.push(waiter);
+            waiters.push(waiter);
         }
         waits
     }
 
     /// Takes waiters off the list that wait no more.
     pub(crate) fn remove_waiters(&self, is_mine: impl Fn(&Waiter) -> bool) {
-        let mut mine = Vec::new();
-        if let Some(waiters) = &mut *self.waiters.lock() {
-            while let Some(at) = waiters.0.iter().position(&is_mine) {
-                mine.push(waiters.0.swap_remove(at));
-            }
-        }
+        let mine = self.waiters.lock().remove(is_mine);
         // Dropped after the lock: a waiter may be the last reference to a task, or a user's waker.
         drop(mine);
     }
 }
 
+/// Those who wait for one outcome.
 #[derive(Default)]
-struct Waiters(Vec<Waiter>);
+pub(crate) struct Waiters(Option<Box<(Waiter, Vec<Waiter>)>>);
+
+impl Waiters {
+    fn push(&mut self, waiter: Waiter) {
+        match &mut self.0 {
+            // Seldom is there a second one, so the first needs no list of its own.
+            None => self.0 = Some(Box::new((waiter, Vec::new()))),
+            Some(waiters) => waiters.1.push(waiter),
+        }
+    }
+
+    /// Takes some out.
+    fn remove(&mut self, is_mine: impl Fn(&Waiter) -> bool) -> Vec<Waiter> {
+        let Some(waiters) = &mut self.0 else { return Vec::new() };
+        let mut mine: Vec<_> = waiters.1.extract_if(.., |waiter| is_mine(waiter)).collect();
+        if is_mine(&waiters.0) {
+            match waiters.1.pop() {
+                Some(last) => mine.push(std::mem::replace(&mut waiters.0, last)),
+                None => mine.extend(self.0.take().map(|waiters| waiters.0)),
+            }
+        }
+        mine
+    }
+}
 
 /// Wakes everybody in a list that was taken from under its lock.
-pub(crate) fn wake_all(waiters: Vec<Waiter>) {
-    for waiter in waiters {
-        match waiter {
-            Waiter::Task(task, generation) => wake(&task, generation),
-            Waiter::Thread(parker) => parker.unpark(),
-            Waiter::Seat(post) => post.ring(),
-            // A waker is the user's code: it may panic.
-            Waiter::Future(waker) => {
-                if let Err(payload) = catch(|| waker.wake()) {
-                    discard(payload);
-                }
+pub(crate) fn wake_all(waiters: Waiters) {
+    if let Some(waiters) = waiters.0 {
+        let (first, others) = *waiters;
+        wake_one(first);
+        others.into_iter().for_each(wake_one);
+    }
+}
+
+/// Wakes one who waits.
+pub(crate) fn wake_one(waiter: Waiter) {
+    match waiter {
+        Waiter::Task(task, generation) => wake(&task, generation),
+        Waiter::Thread(parker) => parker.unpark(),
+        Waiter::Seat(post) => post.ring(),
+        // A waker is the user's code: it may panic.
+        Waiter::Future(waker) => {
+            if let Err(payload) = catch(|| waker.wake()) {
+                discard(payload);
             }
         }
     }

@@ -222,6 +222,10 @@ struct Listed<'a> {
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
+        if self.of.is_finished() {
+            // Whoever ended it takes the whole list, and a note for a wait that is over does nothing.
+            return;
+        }
         let waits = |waiter: &Waiter| matches!(waiter, Waiter::Task(task, _) if task.is(&self.waiter.task));
         self.of.task.core().remove_waiters(waits);
     }
