@@ -89,9 +89,17 @@ impl Locals {
         Ok(value)
     }
 
-    /// Drops the values, the last one first.
+    /// Drops the values, the last one first. There are none any more after this.
+    #[inline]
     pub(crate) fn clear(&self) {
         self.over.set(true);
+        if !self.values.borrow().is_empty() {
+            self.drop_all();
+        }
+    }
+
+    #[cold]
+    fn drop_all(&self) {
         loop {
             // Not in the loop's condition: the borrow must be over when the destructor runs.
             let last = self.values.borrow_mut().pop();
