@@ -65,7 +65,7 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
     shared.syscall_entered(id, name);
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
-        let call = Call { job, task: Task::clone(&frame.task), generation };
+        let call = Call::new(job, Task::clone(&frame.task), generation);
         if shared.clock.is_virtual() {
             seat.queue_call(call);
             return true;
@@ -98,6 +98,11 @@ pub(crate) struct Call {
 unsafe impl Send for Call {}
 
 impl Call {
+    /// A call of `job` for a task that waits for it: until then, what is behind the pointer stays.
+    pub(crate) fn new(job: *mut (dyn FnMut() + Send), task: Task, generation: Generation) -> Self {
+        Self { job, task, generation }
+    }
+
     /// Runs the call and wakes its task.
     pub(crate) fn run(self) {
         self.run_job();
@@ -130,6 +135,8 @@ struct State {
     queue: VecDeque<Call>,
     idle: usize,
     live: u32,
+    /// How many of them are being started: their threads are not in the list yet.
+    starting: u32,
     closed: bool,
     threads: Vec<Thread>,
 }
@@ -146,7 +153,7 @@ impl Helpers {
     }
 
     /// Hands the call to a helper, or back if there is none and none can be had.
-    fn push(&self, call: Call) -> Result<(), Call> {
+    pub(crate) fn push(&self, call: Call) -> Result<(), Call> {
         self.push_or_start(call, |inner| thread::spawn(inner.thread_name.clone(), move || inner.work()))
     }
 
@@ -167,6 +174,7 @@ impl Helpers {
             return Ok(());
         }
         state.live += 1;
+        state.starting += 1;
         drop(state);
         self.started(start(Arc::clone(inner)), &task, generation)
     }
@@ -174,6 +182,11 @@ impl Helpers {
     /// A helper that was counted has been started, or not. If not, and there is no other, the call comes back.
     fn started(&self, started: io::Result<Thread>, task: &Task, generation: Generation) -> Result<(), Call> {
         let mut state = self.0.state.lock();
+        state.starting -= 1;
+        if state.closed {
+            // Somebody may wait for the list to be whole.
+            self.0.changed.notify_all();
+        }
         if let Ok(thread) = started {
             state.threads.push(thread);
             return Ok(());
@@ -200,7 +213,13 @@ impl Helpers {
     /// Closes, and waits for the calls in flight.
     pub(crate) fn join(&self) {
         self.close();
-        let threads = std::mem::take(&mut self.0.state.lock().threads);
+        let threads = {
+            let mut state = self.0.state.lock();
+            while state.starting > 0 {
+                state = self.0.changed.wait(state);
+            }
+            std::mem::take(&mut state.threads)
+        };
         for thread in threads {
             if !thread.is_current() {
                 thread.join();
@@ -227,7 +246,9 @@ impl Inner {
             let left = until.get_or_insert_with(|| now() + HELPER_IDLES).saturating_duration_since(now());
             if state.closed || left.is_zero() {
                 state.live -= 1;
-                state.threads.retain(|thread| !thread.is_current());
+                if !state.closed {
+                    state.threads.retain(|thread| !thread.is_current());
+                }
                 return None;
             }
             state.idle += 1;
