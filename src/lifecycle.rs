@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// Abandons a task that was taken from a queue, and keeps its closure for a burial.
-    fn abandon_queued(&self, task: &Task) -> bool {
+    pub(crate) fn abandon_queued(&self, task: &Task) -> bool {
         let Abandon::Queued { waiters } = task.core().word.abandon(false) else { return false };
         self.remains.lock().push(Task::clone(task));
         self.count_unstarted();

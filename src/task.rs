@@ -19,7 +19,7 @@ pub use local::CoroutineLocal;
 pub(crate) use local::Locals;
 pub(crate) use pointer::Task;
 pub(crate) use room::Rooms;
-#[cfg(test)]
+#[cfg(any(test, feature = "loom", feature = "shuttle"))]
 pub(crate) use wait::Begin;
 pub(crate) use wait::{Generation, Wait};
 pub(crate) use word::{Abandon, CancelWord, Finish, Start};

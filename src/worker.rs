@@ -10,7 +10,7 @@ use std::time::Instant;
 use copool_spec::{Outcome, Tell, WorkerId, WorkerState};
 use corosensei::Coroutine;
 
-use crate::pool::Count;
+use crate::pool::{Count, Post};
 use crate::schedule::{Between, Seat};
 use crate::stack::Stack;
 use crate::sync::light_fence;
@@ -161,7 +161,6 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) ->
         core.word.outcome().is_some()
     };
     let frame = Frame::new(task, id, yielder, size);
-    let core = frame.core();
     seat.frame.set(&frame);
     if given_up {
         // SAFETY: this call has won `start`, and leaves it at that: the body is its own.
@@ -181,20 +180,32 @@ fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) ->
         Ran::Panicked => seat.task_failed(post.id, id, task_id),
         Ran::Unwound => seat.task_unwound(task_id),
     }
+    // SAFETY: this call has won `start`, and publishes once.
+    unsafe { publish(post, seat, &frame.task, outcome) };
+    leave_roster(seat, &frame);
+    if outcome == Outcome::Panicked { Polled::Errored } else { Polled::Ended }
+}
+
+/// Publishes the outcome of a task that has run, and wakes who waits for it; or drops what it left if it was abandoned
+/// meanwhile. Who waited may drop its reference at once: the cell lives by the caller's.
+///
+/// # Safety
+/// The caller has won `start`, and calls this once.
+#[inline]
+pub(crate) unsafe fn publish(post: &Post, listeners: &impl Tell, task: &Task, outcome: Outcome) {
+    let core = task.core();
     match core.word.finish(outcome) {
         Finish::Published { waiters } => {
             post.tally.add(Count::Ended);
-            seat.outcome_published(task_id, outcome);
+            listeners.outcome_published(core.id, outcome);
             if waiters {
                 core.wake_waiters();
             }
-            shared.completed();
+            post.shared.completed();
         }
         // SAFETY: the task was abandoned while it ran, so the body is still its runner's.
-        Finish::Lost => unsafe { frame.task.drop_body() },
+        Finish::Lost => unsafe { task.drop_body() },
     }
-    leave_roster(seat, &frame);
-    if outcome == Outcome::Panicked { Polled::Errored } else { Polled::Ended }
 }
 
 /// The task is over: no stop will look for it any more.

@@ -18,7 +18,7 @@ use crate::task::{Home, JoinHandle, Label, Task, TaskRef};
 /// Clones are cheap. A handle keeps nothing alive that runs: it may outlive the pool.
 #[derive(Clone)]
 pub struct PoolHandle {
-    pub(super) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     pub(super) home: Arc<Home>,
 }
 
@@ -29,7 +29,7 @@ impl PoolHandle {
         self.shared.stacks.fail_next();
     }
 
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { home: Home::new(&shared), shared }
     }
 

@@ -1,0 +1,18 @@
+//! The protocols of a task, each alone under loom, by the sources that ship.
+//!
+//! `checked::task` calls them without a pool around them where that keeps a model small; where a protocol is only whole with
+//! a worker's coroutine, a pool is driven. A file for each protocol says what its models leave out.
+//!
+//! Run by `cargo test --features model --test loom_task -- --nocapture`. Models that end are explored completely, the
+//! others up to a number of preemptions that their lines print and `COPOOL_LOOM_BOUND` sets.
+
+#[path = "loom_task/calls.rs"]
+mod calls;
+#[path = "loom_task/common.rs"]
+mod common;
+#[path = "loom_task/outcome.rs"]
+mod outcome;
+#[path = "loom_task/parking.rs"]
+mod parking;
+#[path = "loom_task/whole.rs"]
+mod whole;
