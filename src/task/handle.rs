@@ -185,8 +185,9 @@ impl TaskRef {
 
     /// Asks to cancel the task.
     ///
-    /// A queued task never runs; its closure is dropped and its outcome published before this returns. A started one
-    /// unwinds at its present or next suspension call.
+    /// A queued task never runs; its closure is dropped and its outcome published before this returns, unless another
+    /// thread cancels it at the same time and is about to do so. A started one unwinds at its present or next suspension
+    /// call.
     pub fn cancel(&self) -> Cancel {
         self.task.core().shared().cancel(&self.task)
     }

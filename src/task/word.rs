@@ -115,12 +115,13 @@ impl Word {
     /// Applies `step` until it wins or declines. `step` says what the word becomes and what the caller learns.
     #[inline]
     fn change<A>(&self, mut step: impl FnMut(u32) -> (Option<u32>, A)) -> A {
-        // Ordering: Acquire, so that declining an ended task also sees what was written before it ended.
+        // Ordering: Acquire, so that declining an ended task also sees what was written before it ended; below too.
         let mut word = self.0.load(Ordering::Acquire);
         loop {
             let (next, answer) = step(word);
             let Some(next) = next else { return answer };
-            // Ordering: AcqRel. Release hands the body over with the phase; Acquire takes it over from the phase before.
+            // Ordering: AcqRel. Release hands the body over with the phase; Acquire takes it over from the phase before. The
+            // load above, or the failure before, has acquired it already unless a flag came and went meanwhile.
             match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return answer,
                 Err(now) => word = now,
@@ -211,18 +212,20 @@ impl Word {
     /// Claims the result; `false` if somebody has taken it before.
     #[inline]
     pub(crate) fn take(&self) -> bool {
-        // Ordering: AcqRel. Acquire sees the result; the read-modify-write lets one taker through.
-        self.0.fetch_or(TAKEN, Ordering::AcqRel) & TAKEN == 0
+        // Ordering: Relaxed; the read-modify-write lets one taker through. The caller has seen the outcome by `outcome`, and
+        // the result with it; who comes second does not look at the body, and this keeps the release sequence.
+        self.0.fetch_or(TAKEN, Ordering::Relaxed) & TAKEN == 0
     }
 
     /// Marks the task as being in `stop`, or not any more. Says whether it was marked before.
     pub(crate) fn spare(&self, spared: bool) -> bool {
         let before = if spared {
-            // Ordering: AcqRel, as all transitions.
-            self.0.fetch_or(SPARED, Ordering::AcqRel)
+            // Ordering: Relaxed; the mark stands for itself, and an abandonment finds it by its exchange on this same word.
+            // Being a read-modify-write, it keeps the release sequence of the phase.
+            self.0.fetch_or(SPARED, Ordering::Relaxed)
         } else {
-            // Ordering: AcqRel, as all transitions.
-            self.0.fetch_and(!SPARED, Ordering::AcqRel)
+            // Ordering: Relaxed, as above.
+            self.0.fetch_and(!SPARED, Ordering::Relaxed)
         };
         before & SPARED != 0
     }

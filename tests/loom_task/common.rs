@@ -1,8 +1,9 @@
 //! What the models share.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::task::Trace;
@@ -54,11 +55,17 @@ impl Wake for Opens {
     }
 }
 
+/// Polls a future once and drops it.
+pub(crate) fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    let waker = Waker::from(Arc::new(Opens(Gate::new())));
+    match Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
 /// Runs a future on this thread. It polls once with a waker that does not count any more when it polls the second time.
 pub(crate) fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
     let stale = Waker::from(Arc::new(Opens(Gate::new())));
     if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut Context::from_waker(&stale)) {
         return output;

@@ -16,7 +16,7 @@ use copool_model::under_loom::checked::ScriptedPanic;
 use copool_model::under_loom::checked::task::{Bare, Queued, abandon};
 use copool_model::under_loom::{Cancel, JoinError, JoinHandle, Outcome, TaskRef};
 
-use crate::common::{Drops, Owned, block_on};
+use crate::common::{Drops, Owned, block_on, poll_once};
 
 /// What the thread with the queue's reference does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ enum Holder {
 enum Handle {
     Joins,
     Awaits,
+    PollsOnce,
     Drops,
 }
 
@@ -44,6 +45,8 @@ enum Ref {
 /// One execution: the task, and what everybody has seen of it.
 struct Scene {
     ran: AtomicBool,
+    /// Somebody may abandon the task: then its outcome says nothing about its captures.
+    abandons: bool,
     /// How many were told that it never runs.
     never_runs: AtomicUsize,
     captures: Drops,
@@ -54,11 +57,12 @@ struct Scene {
 
 impl Scene {
     /// A task that uses what it captures, and the scene around it.
-    fn new(bare: &Bare) -> (Arc<Self>, Queued, JoinHandle<Owned>) {
+    fn new(bare: &Bare, abandons: bool) -> (Arc<Self>, Queued, JoinHandle<Owned>) {
         let (owned, captures) = Drops::new();
         let (value, result) = Drops::new();
         let scene = Arc::new(Self {
             ran: AtomicBool::new(false),
+            abandons,
             never_runs: AtomicUsize::new(0),
             captures,
             result,
@@ -79,6 +83,10 @@ impl Scene {
         let result = match what {
             Handle::Joins => handle.join(),
             Handle::Awaits => block_on(handle),
+            Handle::PollsOnce => match poll_once(handle) {
+                Some(result) => result,
+                None => return,
+            },
             Handle::Drops => return,
         };
         let outcome = match result {
@@ -96,7 +104,11 @@ impl Scene {
     fn reference(&self, what: Ref, task: &TaskRef) {
         match what {
             Ref::Cancels => {
-                let never_runs = task.cancel() == Cancel::NeverRuns;
+                let answer = task.cancel();
+                if answer == Cancel::AlreadyEnded && !self.abandons {
+                    assert_eq!(self.captures.count(), 1);
+                }
+                let never_runs = answer == Cancel::NeverRuns;
                 // Ordering: Relaxed, as in `new`.
                 self.never_runs.fetch_add(usize::from(never_runs), Ordering::Relaxed);
             }
@@ -133,7 +145,8 @@ impl Scene {
 fn race(name: &'static str, bounds: Bounds, holder: Holder, handle: Handle, refs: &'static [Ref]) {
     check(name, bounds, move || {
         let bare = Bare::new();
-        let (scene, queued, join) = Scene::new(&bare);
+        let abandons = holder == Holder::GivesUp || refs.contains(&Ref::Abandons);
+        let (scene, queued, join) = Scene::new(&bare, abandons);
         let last = join.task_ref();
         let mut threads = Vec::new();
         if handle == Handle::Drops && !refs.is_empty() {
@@ -161,6 +174,7 @@ fn race(name: &'static str, bounds: Bounds, holder: Holder, handle: Handle, refs
 fn a_join_hears_the_outcome_of_a_run_and_of_an_abandonment() {
     race("run, join", Bounds::complete(), Holder::Runs, Handle::Joins, &[]);
     race("run, await", Bounds::complete(), Holder::Runs, Handle::Awaits, &[]);
+    race("run, poll once", Bounds::complete(), Holder::Runs, Handle::PollsOnce, &[]);
     race("run, drop the handle", Bounds::complete(), Holder::Runs, Handle::Drops, &[]);
     race("give up, join", Bounds::complete(), Holder::GivesUp, Handle::Joins, &[]);
     race("give up, await", Bounds::complete(), Holder::GivesUp, Handle::Awaits, &[]);

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use copool_model::loom::sync::atomic::{AtomicBool, Ordering};
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::task::{Bare, Began, Running, Ticket, Trace, wake};
 use copool_model::under_loom::{Cancel, JoinHandle, TaskRef};
@@ -55,6 +56,33 @@ fn an_unpark_ends_the_park_or_leaves_a_token_and_what_came_before_it_is_seen() {
         handle.task_ref().unpark();
         assert_eq!(task.notes(), 1);
         task.finish();
+    });
+}
+
+#[test]
+fn an_unpark_that_finds_a_token_is_not_lost_to_a_park_that_takes_the_token() {
+    check("token, park, look, park against set, unpark", Bounds::complete(), || {
+        let bare = Bare::new();
+        let (task, handle) = running(&bare);
+        handle.task_ref().unpark();
+        let set = Arc::new(AtomicBool::new(false));
+        let unparker = elsewhere(&handle, {
+            let set = Arc::clone(&set);
+            move |task| {
+                // Ordering: Relaxed; the unpark publishes it, the park that takes the token sees it.
+                set.store(true, Ordering::Relaxed);
+                task.unpark();
+            }
+        });
+        assert_eq!(task.park(), Began::Token);
+        // Ordering: Relaxed, see above.
+        if set.load(Ordering::Relaxed) {
+            unparker.join().unwrap();
+        } else {
+            let began = task.park();
+            unparker.join().unwrap();
+            assert_eq!(task.notes(), usize::from(began != Began::Token), "the task sleeps for ever");
+        }
     });
 }
 

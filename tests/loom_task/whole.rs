@@ -11,6 +11,7 @@ use std::time::Duration;
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::ScriptedPanic;
 use copool_model::under_loom::checked::task::{Bare, Trace};
+use copool_model::under_loom::spec::PoolState;
 use copool_model::under_loom::{
     Cancel, CoroutinePool, DriveEnd, JoinError, JoinHandle, Outcome, VirtualClock, park, park_timeout, suspend, syscall,
 };
@@ -58,6 +59,36 @@ fn a_worker_and_a_cancel_agree_on_the_outcome() {
         }
         assert_eq!(captures.count(), 1);
         assert_quiet(&pool, 1);
+    });
+}
+
+#[test]
+fn a_stop_or_the_worker_gives_up_a_task_that_would_wait_for_ever() {
+    check("a worker, stop", Bounds::preemptions().at_most(1), || {
+        let mut pool = pool();
+        let (owned, captures) = Drops::new();
+        let handle = pool
+            .spawn(move || {
+                owned.touch();
+                park();
+            })
+            .unwrap();
+        let stopper = thread::spawn({
+            let pool = pool.handle();
+            move || pool.stop(Duration::ZERO)
+        });
+        // It may be refused already.
+        let _refused = pool.try_schedule_task();
+        let report = stopper.join().unwrap();
+        let outcome = handle.task_ref().outcome().expect("the stop or the worker has ended it");
+        // A task that was just being started is given up by its worker, which the report does not count.
+        assert!(report.abandoned <= 1);
+        assert_eq!(outcome, Outcome::Abandoned);
+        let rest = pool.handle();
+        drop(pool);
+        assert_eq!(captures.count(), 1);
+        assert_eq!((rest.state(), rest.outstanding(), rest.get_running_size()), (PoolState::Stopped, 0, 0));
+        assert_eq!(rest.counters().ended, 1);
     });
 }
 
@@ -161,6 +192,37 @@ fn a_due_timer_and_an_unpark_end_a_park_once() {
         run_here(&mut pool);
         assert!(handle.is_finished());
         assert_quiet(&pool, 1);
+    });
+}
+
+#[test]
+fn who_sees_a_clock_advanced_sees_what_came_before() {
+    const SECOND: Duration = Duration::from_secs(1);
+    check("a virtual clock", Bounds::complete(), || {
+        let clock = VirtualClock::new();
+        let start = clock.now();
+        let traces = Arc::new([Trace::new(), Trace::new()]);
+        let advance = |n: usize| {
+            let (clock, traces) = (clock.clone(), Arc::clone(&traces));
+            move || {
+                traces[n].write();
+                clock.advance(SECOND);
+            }
+        };
+        let second = thread::spawn(advance(1));
+        // Started last, as loom does not put off a load for one that another thread does before it writes.
+        let reader = thread::spawn({
+            let (clock, traces) = (clock.clone(), Arc::clone(&traces));
+            move || {
+                if clock.now() == start + 2 * SECOND {
+                    traces.iter().for_each(Trace::read);
+                }
+            }
+        });
+        advance(0)();
+        second.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(clock.now(), start + 2 * SECOND);
     });
 }
 
