@@ -1,0 +1,188 @@
+//! The matrix: which link caught which mutant. Kept row by row while it grows, and written as a table at its end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::link::Run;
+
+/// What is known of one mutant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// A digest of the mutant and of the files that it changes: another one makes the row stale.
+    pub(crate) digest: String,
+    /// The day, as a number since 1970.
+    pub(crate) day: u64,
+    /// The link that caught it, or nothing.
+    pub(crate) link: Option<String>,
+    /// The test that did.
+    pub(crate) by: String,
+    /// In which execution.
+    pub(crate) execution: Option<u64>,
+    /// How long the tests of all links up to that ran, without the builds.
+    pub(crate) seconds: f64,
+}
+
+/// All rows, by the mutants' names, and the file where they are kept.
+pub(crate) struct Matrix {
+    rows: BTreeMap<String, Row>,
+    file: PathBuf,
+}
+
+impl Row {
+    /// A row of today.
+    pub(crate) fn new(digest: String, link: &str, run: &Run, took: Duration) -> Self {
+        let (link, by, execution) = match run {
+            Run::Caught { by, execution } => (Some(link.to_owned()), by.clone(), *execution),
+            Run::Passed | Run::Broken(_) => (None, String::new(), None),
+        };
+        Self { digest, day: today(), link, by, execution, seconds: took.as_secs_f64() }
+    }
+
+    fn written(&self, name: &str) -> String {
+        let execution = self.execution.map(|n| n.to_string()).unwrap_or_default();
+        let link = self.link.as_deref().unwrap_or("");
+        let by = self.by.replace('\t', " ");
+        format!("{name}\t{}\t{}\t{link}\t{by}\t{execution}\t{:.2}", self.digest, self.day, self.seconds)
+    }
+
+    fn read(line: &str) -> Option<(String, Row)> {
+        let mut parts = line.split('\t');
+        let mut next = || parts.next();
+        let name = next()?.to_owned();
+        let (digest, day) = (next()?.to_owned(), next()?.parse().ok()?);
+        let link = Some(next()?.to_owned()).filter(|link| !link.is_empty());
+        let (by, execution, seconds) = (next()?.to_owned(), next()?.parse().ok(), next()?.parse().ok()?);
+        Some((name, Row { digest, day, link, by, execution, seconds }))
+    }
+}
+
+impl Matrix {
+    /// What `file` has kept.
+    pub(crate) fn load(file: PathBuf) -> Self {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        Self { rows: text.lines().filter_map(Row::read).collect(), file }
+    }
+
+    /// The row of a mutant, if it is not stale.
+    pub(crate) fn row(&self, name: &str, digest: &str) -> Option<&Row> {
+        self.rows.get(name).filter(|row| row.digest == digest)
+    }
+
+    /// Keeps a row.
+    pub(crate) fn keep(&mut self, name: &str, row: Row) -> io::Result<()> {
+        self.rows.insert(name.to_owned(), row);
+        let text: String = self.rows.iter().map(|(name, row)| row.written(name) + "\n").collect();
+        std::fs::write(&self.file, text)
+    }
+
+    /// The table of these mutants, each with what is wrong in it and, if it is so, why nothing can tell.
+    pub(crate) fn table(&self, mutants: &[(String, String, Option<String>)]) -> String {
+        let known = |name: &str| self.rows.get(name);
+        let mut links: BTreeMap<&str, usize> = BTreeMap::new();
+        let (mut caught, mut equivalent, mut survived, mut unknown) = (0, 0, 0, 0);
+        let mut rows = String::new();
+        for (name, fault, why) in mutants {
+            let fault = fault.replace('|', "\\|");
+            let (link, by, when) = match (known(name), why) {
+                (Some(row), _) if row.link.is_some() => {
+                    caught += 1;
+                    let link = row.link.as_deref().unwrap_or("");
+                    *links.entry(link).or_default() += 1;
+                    let execution = row.execution.map(|n| format!("execution {n}, ")).unwrap_or_default();
+                    (link.to_owned(), format!("`{}`", row.by), format!("{execution}{:.1} s", row.seconds))
+                }
+                (_, Some(why)) => {
+                    equivalent += 1;
+                    ("equivalent".to_owned(), why.clone(), String::new())
+                }
+                (Some(row), None) => {
+                    survived += 1;
+                    ("**survives**".to_owned(), String::new(), format!("{:.1} s", row.seconds))
+                }
+                (None, None) => {
+                    unknown += 1;
+                    ("not run yet".to_owned(), String::new(), String::new())
+                }
+            };
+            let _ = writeln!(rows, "| `{name}` | {fault} | {link} | {by} | {when} |");
+        }
+        let day = self.rows.values().map(|row| row.day).max().map(date).unwrap_or_default();
+        let links: Vec<String> = links.iter().map(|(link, count)| format!("{link} {count}")).collect();
+        format!(
+            "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
+             yet.\n\n| mutant | fault | caught by | test | after |\n|---|---|---|---|---|\n{rows}",
+            mutants.len(),
+            links.join(", "),
+        )
+    }
+}
+
+/// A digest of some texts, the same on every machine.
+pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    // FNV-1a: not against an enemy, only against forgetting.
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in texts.into_iter().flat_map(|text| text.bytes().chain([0])) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("{hash:016x}")
+}
+
+/// Days since 1970.
+pub(crate) fn today() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400)
+}
+
+/// The date of a day since 1970.
+fn date(day: u64) -> String {
+    // The civil calendar from days, with years that begin in March.
+    let day = day + 719_468;
+    let era = day / 146_097;
+    let of_era = day % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{of_month:02}")
+}
+
+/// Where the table goes: between these lines.
+const MARKS: (&str, &str) = ("<!-- matrix -->\n", "<!-- /matrix -->\n");
+
+/// Writes the table into the file that has a place for it.
+pub(crate) fn publish(file: &Path, table: &str) -> io::Result<()> {
+    let text = std::fs::read_to_string(file)?;
+    let place = text.split_once(MARKS.0).and_then(|(before, rest)| Some((before, rest.split_once(MARKS.1)?.1)));
+    let Some((before, after)) = place else {
+        return Err(io::Error::other(format!("{} has no place for the matrix", file.display())));
+    };
+    std::fs::write(file, format!("{before}{}\n{table}\n{}{after}", MARKS.0, MARKS.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_survives_being_written() {
+        let run = Run::Caught { by: "a test".to_owned(), execution: Some(7) };
+        let row = Row::new(digest(["a"]), "loom", &run, Duration::from_millis(1250));
+        assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
+    }
+
+    #[test]
+    fn a_day_has_its_date() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(11_016), "2000-02-29");
+        assert_eq!(date(20_454), "2026-01-01");
+    }
+
+    #[test]
+    fn digests_tell_texts_apart() {
+        assert_ne!(digest(["a", "b"]), digest(["ab"]));
+    }
+}
