@@ -204,6 +204,15 @@ macro_rules! events {
                 }
             }
 
+            /// The same event, its participants by these names.
+            #[must_use]
+            pub fn renamed(self, names: &mut impl crate::rename::Names) -> Event {
+                use crate::rename::Field;
+                match self {
+                    $(Event::$event { $($field),* } => Event::$event { $($field: $field.renamed(names)),* },)*
+                }
+            }
+
             /// The event's name in the diagram.
             #[must_use]
             pub const fn name(&self) -> &'static str {

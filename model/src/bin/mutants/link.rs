@@ -21,7 +21,11 @@ pub(crate) struct Link {
 /// what was written with a fault in mind.
 pub(crate) const LINKS: &[Link] = &[
     Link { name: "spec", arguments: &["-p", "copool-spec"], below: &["spec/"] },
-    Link { name: "conformance", arguments: &["--features", "model", "--test", "conformance"], below: &[] },
+    Link {
+        name: "conformance",
+        arguments: &["--features", "model", "--test", "conformance", "--test", "edges"],
+        below: &[],
+    },
     Link {
         name: "differential",
         arguments: &["--features", "model", "--test", "model", "--test", "differential"],
