@@ -201,7 +201,7 @@ impl Running {
     /// How many notes have come that a wait of this task is over. Takes them.
     pub fn notes(&self) -> usize {
         let notes = self.post.take_mail();
-        assert!(notes.iter().all(|note| Arc::ptr_eq(note, &self.task)), "notes name the task that waits");
+        assert!(notes.iter().all(|note| note.is(&self.task)), "notes name the task that waits");
         notes.len()
     }
 
@@ -251,7 +251,7 @@ impl Calls {
     /// Hands a call of the task, which waits for it, to a helper. `false` if it ran right here.
     pub fn submit(&self, caller: &Running, ticket: Ticket, job: impl FnMut() + Send + 'static) -> bool {
         let mut job: Box<Job> = Box::new(job);
-        let call = Call::new(&raw mut *job, Arc::clone(&caller.task), ticket.0);
+        let call = Call::new(&raw mut *job, Task::clone(&caller.task), ticket.0);
         // It stays there as on a task's stack.
         caller.jobs.borrow_mut().push(job);
         match self.0.push(call) {
