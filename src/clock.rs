@@ -154,8 +154,8 @@ impl VirtualClock {
         let mut nanos = self.0.nanos.load(Ordering::Relaxed);
         loop {
             let next = nanos.saturating_add(by).min(END);
-            // Ordering: Release, see `now`.
-            match self.0.nanos.compare_exchange_weak(nanos, next, Ordering::AcqRel, Ordering::Relaxed) {
+            // Ordering: Release, see `now`; being a read-modify-write, it keeps what others published before.
+            match self.0.nanos.compare_exchange_weak(nanos, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => nanos = now,
             }

@@ -137,10 +137,21 @@ fn a_call_ends_by_its_own_end_alone() {
         let (task, handle) = running(&bare);
         let canceller = elsewhere(&handle, |task| assert_eq!(task.cancel(), Cancel::Requested));
         let call = ticket(task.call());
-        let helper = elsewhere(&handle, move |task| wake(&task, call));
+        let made = Arc::new(Trace::new());
+        let helper = elsewhere(&handle, {
+            let made = Arc::clone(&made);
+            move |task| {
+                made.write();
+                wake(&task, call);
+            }
+        });
         canceller.join().unwrap();
+        let early = task.notes();
+        if early > 0 {
+            made.read();
+        }
         helper.join().unwrap();
-        assert_eq!((task.notes(), task.waits(call)), (1, false));
+        assert_eq!((early + task.notes(), task.waits(call)), (1, false));
         assert_eq!(task.park(), Began::Interrupted);
     });
 }
