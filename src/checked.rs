@@ -4,6 +4,7 @@
 //! it must not keep more. `tests/smoke_loom.rs` and `tests/smoke_shuttle.rs` see to both through this module.
 
 pub mod task;
+pub mod pool;
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -15,6 +16,12 @@ use crate::sync::{AtomicBool, Condvar, Mutex, Ordering, UnsafeCell, heavy_fence,
 /// Starts an execution. The harness calls this before anything else, so that all executions start alike.
 pub fn begin() {
     stub::begin();
+}
+
+/// Whether loads of one atomic depend on each other, for an exploration that is to be complete.
+#[cfg(feature = "loom")]
+pub fn depend_loads(on: bool) {
+    stub::atomic::depend(on);
 }
 
 /// Runs `f` and hands back its panic if that was scripted, as the pool does for a task. Other panics go on.

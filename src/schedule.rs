@@ -250,7 +250,7 @@ impl Seat {
     }
 
     /// Blocks until something comes, or something is due (arrow 19).
-    fn block(&self, goal: Goal<'_>) {
+    pub(crate) fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
         let watches = self.watch(goal);
         // A sleeping seat keeps no stack from the others.

@@ -13,8 +13,8 @@
 //! - Thread-locals are destroyed in no fixed order: at most one of them may have a destructor that synchronises.
 
 use loom::sync::atomic::fence;
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+pub(crate) use super::stub::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use super::stub::lock::{Condvar, Mutex};
 pub(crate) use super::stub::time::now;
 pub(crate) use super::stub::unwinding::{catch, panicking, throw};

@@ -1,0 +1,148 @@
+//! Idle: announce, look again, sleep; against whatever the sleeper waits for (L2).
+//!
+//! The seats poll and sleep by the pool's own functions, but run nothing: a task is taken, not started. Timeouts are
+//! left out; a wake-up that is lost ends a model in loom's deadlock.
+
+use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::checked::pool::{self, Core, Polled};
+use copool_model::under_loom::{Cancel, CoroutinePool, JoinHandle, PoolHandle};
+
+/// Polls, and sleeps whenever there is nothing.
+fn await_task(seat: &CoroutinePool) -> Polled {
+    loop {
+        if let Some(task) = pool::poll(seat) {
+            return task;
+        }
+        pool::doze(seat);
+    }
+}
+
+/// Nobody sleeps, and nothing waits, once `tasks` are cancelled.
+fn assert_awake_and_empty(core: &Core, handle: &PoolHandle, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    assert!(!core.has_sleepers());
+    assert_eq!(core.drain(), 0);
+    tasks.into_iter().for_each(|task| assert_ne!(task.cancel(), Cancel::AlreadyEnded));
+    assert_eq!((handle.size(), handle.outstanding()), (0, 0));
+}
+
+/// One seat that waits for a task with this priority, and one submitter.
+fn one_submitter(name: &'static str, priority: i64) {
+    check(name, Bounds::preemptions().unreduced(), move || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let submitter = thread::spawn({
+            let handle = seat.handle();
+            move || handle.task().priority(priority).spawn(|| ()).unwrap()
+        });
+        let polled = await_task(&seat);
+        let task = submitter.join().unwrap();
+        assert_eq!(polled.id(), task.id());
+        assert_awake_and_empty(&Core::of(&seat), &seat, [task]);
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_misses_no_task_from_elsewhere() {
+    one_submitter("sleep: a task for the injector", 0);
+    one_submitter("sleep: a task for the lane", 1);
+}
+
+#[test]
+fn a_seat_going_to_sleep_misses_neither_of_two_submitters() {
+    check("sleep: two submitters", Bounds::preemptions().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let submitters = [(), ()].map(|()| {
+            let handle = seat.handle();
+            thread::spawn(move || handle.spawn(|| ()).unwrap())
+        });
+        let polled = [await_task(&seat), await_task(&seat)];
+        let tasks = submitters.map(|submitter| submitter.join().unwrap());
+        assert!(tasks.iter().all(|task| polled.iter().any(|polled| polled.id() == task.id())));
+        assert_awake_and_empty(&Core::of(&seat), &seat, tasks);
+    });
+}
+
+#[test]
+fn of_two_seats_going_to_sleep_one_takes_the_task_and_the_other_the_next() {
+    check("sleep: two seats, and a task for each", Bounds::preemptions().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let other = thread::spawn({
+            let handle = seat.handle();
+            move || {
+                let seat = handle.attach().unwrap();
+                await_task(&seat).id()
+            }
+        });
+        let submitter = thread::spawn({
+            let handle = seat.handle();
+            move || [handle.spawn(|| ()).unwrap(), handle.spawn(|| ()).unwrap()]
+        });
+        let here = await_task(&seat).id();
+        let there = other.join().unwrap();
+        let tasks = submitter.join().unwrap();
+        assert!(tasks.iter().all(|task| [here, there].contains(&task.id())));
+        assert_awake_and_empty(&Core::of(&seat), &seat, tasks);
+    });
+}
+
+/// A seat with a task and no worker to be had, until `grant` on another thread.
+fn wants_a_worker(name: &'static str, grant: impl Fn(&Core, &PoolHandle) + Send + Sync + Clone + 'static) {
+    check(name, Bounds::preemptions().unreduced(), move || {
+        let seat = CoroutinePool::builder().max_size(1).build().unwrap();
+        let core = Core::of(&seat);
+        assert!(core.reserve());
+        let task = seat.spawn(|| ()).unwrap();
+        let giver = thread::spawn({
+            let (core, handle, grant) = (core.clone(), seat.handle(), grant.clone());
+            move || grant(&core, &handle)
+        });
+        while !pool::obtain(&seat) {
+            pool::doze(&seat);
+        }
+        giver.join().unwrap();
+        let now = core.numbers();
+        assert_eq!(now.running, now.max);
+        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert_awake_and_empty(&core, &seat, [task]);
+        if now.max == 2 {
+            core.release();
+        }
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_for_want_of_a_worker_hears_of_one() {
+    wants_a_worker("sleep: a worker's count is released", |core, _| core.release());
+    wants_a_worker("sleep: max is raised", |_, handle| handle.set_max_size(2).unwrap());
+}
+
+#[test]
+fn a_seat_that_waits_for_quiet_hears_of_the_last_outcome() {
+    check("sleep: a drain, and the last outcome", Bounds::preemptions().unreduced(), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let task = seat.spawn(|| ()).unwrap();
+        assert!(pool::poll(&seat).is_some());
+        let canceller = thread::spawn(move || assert_eq!(task.cancel(), Cancel::NeverRuns));
+        while seat.outstanding() > 0 {
+            pool::doze_until_quiet(&seat);
+        }
+        canceller.join().unwrap();
+        assert_awake_and_empty(&Core::of(&seat), &seat, []);
+        assert!(!Core::of(&seat).has_watchers());
+    });
+}
+
+#[test]
+fn a_seat_that_waits_for_a_task_hears_of_its_outcome() {
+    check("sleep: a wait for a task, and its outcome", Bounds::preemptions().unreduced(), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let task = seat.spawn(|| ()).unwrap();
+        assert!(pool::poll(&seat).is_some());
+        let task_ref = task.task_ref();
+        let canceller = thread::spawn(move || assert_eq!(task.cancel(), Cancel::NeverRuns));
+        while !task_ref.is_finished() {
+            pool::doze_until(&seat, &task_ref);
+        }
+        canceller.join().unwrap();
+        assert_awake_and_empty(&Core::of(&seat), &seat, []);
+    });
+}
