@@ -24,6 +24,12 @@ pub fn depend_loads(on: bool) {
     stub::atomic::depend(on);
 }
 
+/// Whether the light fence is no more than a light one, as in production.
+#[cfg(feature = "loom")]
+pub fn uneven_fences(on: bool) {
+    stub::fences::uneven(on);
+}
+
 /// Runs `f` and hands back its panic if that was scripted, as the pool does for a task. Other panics go on.
 ///
 /// # Errors

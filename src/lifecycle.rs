@@ -65,12 +65,11 @@ impl Shared {
         let abandoned = match self.waits() {
             Waits::InTask => {
                 let until = self.clock.now().checked_add(grace);
-                here(|here| {
-                    if let Here::Task(seat, frame) = here {
-                        self.wait_in_task(seat, frame, until)
-                    }
+                let quiet = here(|here| match here {
+                    Here::Task(seat, frame) => self.wait_in_task(seat, frame, until),
+                    _ => false,
                 });
-                self.abandon_rest()
+                if quiet { 0 } else { self.abandon_rest() }
             }
             Waits::ByDriving => {
                 let until = self.clock.now().checked_add(grace);
@@ -80,8 +79,8 @@ impl Shared {
                 self.abandon_rest()
             }
             Waits::ByBlocking => {
-                self.block_until_quiet(now().checked_add(grace));
-                self.abandon_rest()
+                let quiet = self.block_until_quiet(now().checked_add(grace));
+                if quiet { 0 } else { self.abandon_rest() }
             }
             Waits::Not => self.abandon_rest(),
         };
@@ -115,21 +114,28 @@ impl Shared {
         self.wake_all();
     }
 
-    fn block_until_quiet(&self, until: Option<Instant>) {
+    /// Whether it became quiet before `until`. A task that comes back from its own `stop` ends the quiet again, but is
+    /// nobody's to abandon after that.
+    fn block_until_quiet(&self, until: Option<Instant>) -> bool {
         let parker = Arc::new(Parker::new());
         loop {
             self.watch(Waiter::Thread(Arc::clone(&parker)));
-            let goes_on = !self.is_quiet() && parker.park(until);
+            let quiet = self.is_quiet();
+            let goes_on = !quiet && parker.park(until);
             self.unwatch(|waiter| matches!(waiter, Waiter::Thread(other) if Arc::ptr_eq(other, &parker)));
             if !goes_on {
-                break;
+                return quiet;
             }
         }
     }
 
-    fn wait_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) {
+    /// The same for a task.
+    fn wait_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) -> bool {
         frame.point(seat);
-        while !self.is_quiet() && until.is_none_or(|until| until > self.clock.now()) {
+        while !self.is_quiet() {
+            if until.is_some_and(|until| until <= self.clock.now()) {
+                return false;
+            }
             // Not before: a wait that does not come about, as the task was cancelled on its way into it, watches nothing.
             let mut watched = None;
             frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
@@ -139,6 +145,7 @@ impl Shared {
             });
             drop(watched);
         }
+        true
     }
 
     /// The deadline has passed: abandons everything but tasks in `stop`. Says how many.

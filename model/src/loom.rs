@@ -35,6 +35,8 @@ pub struct Bounds {
     branches: usize,
     /// Whether loads depend on each other, without which loom's reduction leaves schedules out.
     loads: bool,
+    /// Whether two light fences order nothing, as in production.
+    uneven: bool,
 }
 
 impl Bounds {
@@ -44,7 +46,7 @@ impl Bounds {
     /// All schedules.
     #[must_use]
     pub const fn complete() -> Self {
-        Self { preemptions: None, branches: Self::BRANCHES, loads: true }
+        Self { preemptions: None, branches: Self::BRANCHES, loads: true, uneven: false }
     }
 
     /// All schedules but those that loom's reduction leaves out where a thread loads an atomic before it changes it.
@@ -63,6 +65,12 @@ impl Bounds {
     #[must_use]
     pub const fn unreduced(self) -> Self {
         Self { loads: true, ..self }
+    }
+
+    /// With a light and a heavy fence, as in production, instead of two full ones.
+    #[must_use]
+    pub const fn uneven(self) -> Self {
+        Self { uneven: true, ..self }
     }
 
     /// With at most `most` preemptions, for a model that cannot afford more.
@@ -87,11 +95,12 @@ impl Bounds {
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.preemptions {
-            Some(bound) if self.loads => write!(f, "up to {bound} preemptions, unreduced"),
-            Some(bound) => write!(f, "up to {bound} preemptions"),
-            None if self.loads => f.write_str("all schedules"),
-            None => f.write_str("all schedules after loom's reduction"),
+            Some(bound) if self.loads => write!(f, "up to {bound} preemptions, unreduced")?,
+            Some(bound) => write!(f, "up to {bound} preemptions")?,
+            None if self.loads => f.write_str("all schedules")?,
+            None => f.write_str("all schedules after loom's reduction")?,
         }
+        f.write_str(if self.uneven { ", uneven fences" } else { "" })
     }
 }
 
@@ -119,6 +128,7 @@ pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 's
         under_loom::checked::begin();
         failing::begin();
         under_loom::checked::depend_loads(bounds.loads);
+        under_loom::checked::uneven_fences(bounds.uneven);
         let f = Arc::clone(&f);
         on_a_large_stack(move || f());
     });

@@ -12,9 +12,8 @@
 //!   model with panics or cancels in it leaves the locks of other threads alone meanwhile.
 //! - Thread-locals are destroyed in no fixed order: at most one of them may have a destructor that synchronises.
 
-use loom::sync::atomic::fence;
-
 pub(crate) use super::stub::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use super::stub::fences::{heavy as heavy_fence, light as light_fence};
 pub(crate) use super::stub::lock::{Condvar, Mutex};
 pub(crate) use super::stub::time::now;
 pub(crate) use super::stub::unwinding::{catch, panicking, throw};
@@ -68,16 +67,6 @@ pub(crate) mod deque {
     pub use super::super::stub::injector::Injector;
     pub use super::super::stub::slots::{Deque, Stealer};
     pub use super::super::stub::steal::Steal;
-}
-
-/// One side of a store-then-load handshake: a full fence, as loom knows no process-wide one.
-pub(crate) fn light_fence() {
-    fence(Ordering::SeqCst);
-}
-
-/// The other side.
-pub(crate) fn heavy_fence() {
-    fence(Ordering::SeqCst);
 }
 
 /// Nothing to decide here.

@@ -15,6 +15,8 @@ pub(super) use shuttle as checker;
 #[cfg(feature = "loom")]
 pub(crate) mod atomic;
 #[cfg(feature = "loom")]
+pub(crate) mod fences;
+#[cfg(feature = "loom")]
 pub(super) mod injector;
 pub(super) mod lock;
 #[cfg(feature = "shuttle")]

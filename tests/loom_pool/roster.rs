@@ -13,7 +13,7 @@ use copool_model::under_loom::{Cancel, CoroutinePool, park};
 
 #[test]
 fn a_sweep_uses_no_cell_that_its_runner_has_let_go() {
-    check("roster: a newcomer leaves while a stop sweeps", Bounds::complete(), || {
+    check("roster: a newcomer leaves while a stop sweeps", Bounds::complete().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
         let polled = pool::poll(&seat).unwrap();
@@ -38,25 +38,29 @@ fn a_sweep_uses_no_cell_that_its_runner_has_let_go() {
 
 #[test]
 fn a_task_that_starts_during_a_stop_is_abandoned_by_one_of_the_two() {
-    check("roster: a task that would park for ever starts during a stop", Bounds::preemptions().at_most(1), || {
-        let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
-        let task = pool.spawn(park).unwrap().task_ref();
-        let stopper = thread::spawn({
+    check(
+        "roster: a task that would park for ever starts during a stop",
+        Bounds::preemptions().uneven().at_most(1),
+        || {
+            let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
+            let task = pool.spawn(park).unwrap().task_ref();
+            let stopper = thread::spawn({
+                let handle = pool.handle();
+                move || handle.stop(Duration::ZERO).abandoned
+            });
+            let _ended = pool.drain(None);
+            assert!(stopper.join().unwrap() <= 1);
+            assert_eq!(task.outcome(), Some(Outcome::Abandoned));
             let handle = pool.handle();
-            move || handle.stop(Duration::ZERO).abandoned
-        });
-        let _ended = pool.drain(None);
-        assert!(stopper.join().unwrap() <= 1);
-        assert_eq!(task.outcome(), Some(Outcome::Abandoned));
-        let handle = pool.handle();
-        drop(pool);
-        assert_eq!((handle.state(), handle.get_running_size()), (PoolState::Stopped, 0));
-    });
+            drop(pool);
+            assert_eq!((handle.state(), handle.get_running_size()), (PoolState::Stopped, 0));
+        },
+    );
 }
 
 #[test]
 fn a_task_that_ends_during_a_stop_has_one_outcome() {
-    check("roster: a task ends during a stop", Bounds::preemptions().at_most(1), || {
+    check("roster: a task ends during a stop", Bounds::preemptions().uneven().at_most(1), || {
         let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
         let mut task = pool.spawn(|| Box::new(7)).unwrap();
         let stopper = thread::spawn({

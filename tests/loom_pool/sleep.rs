@@ -26,8 +26,8 @@ fn assert_awake_and_empty(core: &Core, handle: &PoolHandle, tasks: impl IntoIter
 }
 
 /// One seat that waits for a task with this priority, and one submitter.
-fn one_submitter(name: &'static str, priority: i64) {
-    check(name, Bounds::preemptions().unreduced(), move || {
+fn one_submitter(name: &'static str, bounds: Bounds, priority: i64) {
+    check(name, bounds, move || {
         let seat = CoroutinePool::builder().build().unwrap();
         let submitter = thread::spawn({
             let handle = seat.handle();
@@ -42,8 +42,10 @@ fn one_submitter(name: &'static str, priority: i64) {
 
 #[test]
 fn a_seat_going_to_sleep_misses_no_task_from_elsewhere() {
-    one_submitter("sleep: a task for the injector", 0);
-    one_submitter("sleep: a task for the lane", 1);
+    let bounds = Bounds::preemptions();
+    one_submitter("sleep: a task for the injector", bounds.unreduced(), 0);
+    one_submitter("sleep: a task for the lane", bounds.unreduced(), 1);
+    one_submitter("sleep: a task for the injector", bounds.uneven(), 0);
 }
 
 #[test]
@@ -85,8 +87,12 @@ fn of_two_seats_going_to_sleep_one_takes_the_task_and_the_other_the_next() {
 }
 
 /// A seat with a task and no worker to be had, until `grant` on another thread.
-fn wants_a_worker(name: &'static str, grant: impl Fn(&Core, &PoolHandle) + Send + Sync + Clone + 'static) {
-    check(name, Bounds::preemptions().unreduced(), move || {
+fn wants_a_worker(
+    name: &'static str,
+    bounds: Bounds,
+    grant: impl Fn(&Core, &PoolHandle) + Send + Sync + Clone + 'static,
+) {
+    check(name, bounds, move || {
         let seat = CoroutinePool::builder().max_size(1).build().unwrap();
         let core = Core::of(&seat);
         assert!(core.reserve());
@@ -111,13 +117,49 @@ fn wants_a_worker(name: &'static str, grant: impl Fn(&Core, &PoolHandle) + Send 
 
 #[test]
 fn a_seat_going_to_sleep_for_want_of_a_worker_hears_of_one() {
-    wants_a_worker("sleep: a worker's count is released", |core, _| core.release());
-    wants_a_worker("sleep: max is raised", |_, handle| handle.set_max_size(2).unwrap());
+    for bounds in [Bounds::preemptions().unreduced(), Bounds::preemptions().uneven()] {
+        wants_a_worker("sleep: a worker's count is released", bounds, |core, _| core.release());
+        wants_a_worker("sleep: max is raised", bounds, |_, handle| handle.set_max_size(2).unwrap());
+    }
+}
+
+#[test]
+fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
+    check("sleep: the only stack is given back", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
+        let task = seat.spawn(|| ()).unwrap();
+        let holder = thread::spawn({
+            let handle = seat.handle();
+            // A worker without a task goes with its seat.
+            move || _ = pool::obtain(&handle.attach().unwrap())
+        });
+        while !pool::obtain(&seat) {
+            pool::doze(&seat);
+        }
+        holder.join().unwrap();
+        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert_awake_and_empty(&Core::of(&seat), &seat, [task]);
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_hears_of_what_a_leaving_one_hands_back() {
+    check("sleep: a seat leaves with a task in its queue", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let leaver = thread::spawn({
+            let handle = seat.handle();
+            move || handle.attach().unwrap().spawn(|| ()).unwrap()
+        });
+        let polled = await_task(&seat);
+        let task = leaver.join().unwrap();
+        assert_eq!(polled.id(), task.id());
+        assert_awake_and_empty(&Core::of(&seat), &seat, [task]);
+    });
 }
 
 #[test]
 fn a_seat_that_waits_for_quiet_hears_of_the_last_outcome() {
-    check("sleep: a drain, and the last outcome", Bounds::preemptions().unreduced(), || {
+    check("sleep: a drain, and the last outcome", Bounds::preemptions().unreduced().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
         assert!(pool::poll(&seat).is_some());
@@ -133,7 +175,7 @@ fn a_seat_that_waits_for_quiet_hears_of_the_last_outcome() {
 
 #[test]
 fn a_seat_that_waits_for_a_task_hears_of_its_outcome() {
-    check("sleep: a wait for a task, and its outcome", Bounds::preemptions().unreduced(), || {
+    check("sleep: a wait for a task, and its outcome", Bounds::preemptions().unreduced().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
         assert!(pool::poll(&seat).is_some());
