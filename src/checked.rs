@@ -80,6 +80,17 @@ impl Handshake {
     }
 }
 
+impl Handshake {
+    /// What `seldom` must not be: with a light fence on both sides.
+    pub fn seldom_but_light(&self) -> bool {
+        // Ordering: Relaxed; see `often`.
+        self.seldom.store(true, Ordering::Relaxed);
+        light_fence();
+        // Ordering: Relaxed; see `often`.
+        self.often.load(Ordering::Relaxed)
+    }
+}
+
 impl Default for Handshake {
     fn default() -> Self {
         Self::new()

@@ -7,7 +7,7 @@
 //! | item | production | loom | shuttle |
 //! |---|---|---|---|
 //! | atomics, [`Mutex`], [`Condvar`], [`UnsafeCell`], [`thread`], [`local!`] | std | loom | shuttle |
-//! | [`light_fence`], [`heavy_fence`] | compiler fence and `membarrier`, else `fence(SeqCst)` | `fence(SeqCst)` | no weak memory |
+//! | [`light_fence`], [`heavy_fence`] | compiler fence and `membarrier`, else `fence(SeqCst)` | `fence(SeqCst)`, or as uneven | no weak memory |
 //! | [`deque`] | crossbeam-deque | slots with atomic indices | a locked stub |
 //! | [`catch`] | `catch_unwind` | re-raises the checker's payloads | re-raises the checker's payloads |
 //! | [`now`], [`Condvar::wait_timeout`] | the monotonic clock | a logical clock, times out at once | a logical clock, a choice |

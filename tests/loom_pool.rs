@@ -4,8 +4,9 @@
 //! A model runs all schedules where that ends in seconds; otherwise it is bounded, and its line says by what. Run by
 //! `cargo test --features model --test loom_pool -- --nocapture`; `COPOOL_LOOM_BOUND` raises the bounds.
 //!
-//! What no model here sees: real stacks under the tasks except where a file says so, timeouts other than one that
-//! passes at once, and the difference between the light and the heavy fence, which are both a full fence here.
+//! Where the fences matter the models are `uneven`: a light fence is no more there than it is in production.
+//!
+//! What no model here sees: timeouts other than one that passes at once, a wake-up for no reason, more than two seats.
 
 #[path = "loom_pool/exit.rs"]
 mod exit;

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::checked::pool::Limits;
 use copool_model::under_loom::checked::{
     self, Deque, Gate, Handshake, Injector, ScriptedPanic, Steal, Stealer, catch, count_up, on_a_thread, panicking,
 };
@@ -186,6 +187,47 @@ fn with_its_fences_one_side_of_a_handshake_sees_the_other() {
         other.join().unwrap();
         assert!(here || *seen.lock().unwrap());
     });
+}
+
+/// Two sides of a handshake under fences as uneven as in production. Says whether both can miss the other.
+fn both_sides_can_miss(name: &'static str, here: fn(&Handshake) -> bool, there: fn(&Handshake) -> bool) -> bool {
+    let missed = Seen::default();
+    let note = missed.clone();
+    check(name, Bounds::complete().uneven(), move || {
+        let handshake = Arc::new(Handshake::new());
+        let other = thread::spawn({
+            let handshake = Arc::clone(&handshake);
+            move || there(&handshake)
+        });
+        let seen = here(&handshake);
+        note.note(!other.join().unwrap() && !seen);
+    });
+    missed.ever()
+}
+
+#[test]
+fn a_light_fence_orders_nothing_but_against_a_heavy_one() {
+    let often_alone = |handshake: &Handshake| handshake.often();
+    assert!(!both_sides_can_miss("light and heavy fence", Handshake::seldom, often_alone));
+    assert!(!both_sides_can_miss("heavy and light fence", often_alone, Handshake::seldom));
+    assert!(both_sides_can_miss("two light fences", Handshake::seldom_but_light, often_alone));
+}
+
+#[test]
+fn a_complete_check_runs_an_exchange_before_what_another_thread_loads() {
+    let released = Seen::default();
+    let note = released.clone();
+    check("a load, against a load and an exchange", Bounds::complete(), move || {
+        let limits = Arc::new(Limits::new(0, 1));
+        assert!(limits.reserve());
+        let other = thread::spawn({
+            let limits = Arc::clone(&limits);
+            move || limits.release()
+        });
+        note.note(limits.numbers().running == 0);
+        other.join().unwrap();
+    });
+    assert!(released.ever());
 }
 
 /// That an answer occurs in some execution.

@@ -20,9 +20,13 @@ loom::lazy_static! {
     static ref HEAVY: AtomicUsize = AtomicUsize::new(0);
 }
 
-/// Whether the fences are as uneven as in production from here on.
+/// Whether the fences are as uneven as in production from here on. Called before there is a second thread: whoever
+/// finds a static of loom's made is ordered after the one who made it.
 pub(crate) fn uneven(on: bool) {
     UNEVEN.set(on);
+    if on {
+        light();
+    }
 }
 
 /// One side of a store-then-load handshake.
