@@ -4,9 +4,10 @@
 //! sound because nothing resumes or drops the coroutine until the call has reported: the task's wait is deaf to
 //! interrupts, a leaving seat waits for the note, and a forgotten coroutine keeps its stack for ever.
 //!
-//! Helpers are started as calls come, up to a limit; beyond it calls queue, first in, first out. An idle one exits after
-//! a while. If none can be started, the call runs in place. On a virtual clock there are none: the seat itself runs the
-//! calls, one each time it looks around. Tested in
+//! Helpers are started as calls come, up to a limit; beyond it calls queue, first in, first out. A helper counts as free
+//! before it wakes the task of its call, so that the task's next call finds it: whoever is counted looks at the queue,
+//! under its lock, before it waits or goes. One that stays free for a while goes. If none can be started, the call runs
+//! in place. On a virtual clock there are none: the seat itself runs the calls, one each time it looks around. Tested in
 //! `tests/scenarios.rs` and `tests/misuse.rs`.
 
 use std::collections::VecDeque;
@@ -21,7 +22,7 @@ use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, Condvar, Mutex, catch, now, throw};
 use crate::task::{self, Frame, Generation, Task, Wait};
 
-/// For so long an idle helper stays.
+/// For so long a free helper stays.
 const HELPER_IDLES: Duration = Duration::from_secs(10);
 
 /// Runs a blocking `f` on a helper thread, while other tasks run on this one.
@@ -106,7 +107,11 @@ impl Call {
     /// Runs the call and wakes its task.
     pub(crate) fn run(self) {
         self.run_job();
-        task::wake(&self.task, self.generation);
+        self.wake();
+    }
+
+    fn wake(self) {
+        task::wake(self.task, self.generation);
     }
 
     fn run_job(&self) {
@@ -133,7 +138,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Call>,
-    idle: usize,
+    /// How many helpers wait for a call, or are about to look for one.
+    free: usize,
     live: u32,
     /// How many of them are being started: their threads are not in the list yet.
     starting: u32,
@@ -165,7 +171,7 @@ impl Helpers {
         }
         let (task, generation) = (Task::clone(&call.task), call.generation);
         state.queue.push_back(call);
-        if state.idle >= state.queue.len() {
+        if state.free >= state.queue.len() {
             drop(state);
             inner.changed.notify_one();
             return Ok(());
@@ -231,29 +237,35 @@ impl Helpers {
 impl Inner {
     /// The body of a helper thread.
     fn work(&self) {
+        self.state.lock().free += 1;
         while let Some(call) = self.next() {
-            call.run();
+            call.run_job();
+            // First, as the woken task may make its next call at once. Between this and the look at the queue no code of the
+            // user's runs but listeners, so whoever relies on this helper does not wait for long.
+            self.state.lock().free += 1;
+            call.wake();
         }
     }
 
+    /// The next call for the calling helper, which is counted as free.
     fn next(&self) -> Option<Call> {
         let mut state = self.state.lock();
         let mut until = None;
         loop {
             if let Some(call) = state.queue.pop_front() {
+                state.free -= 1;
                 return Some(call);
             }
             let left = until.get_or_insert_with(|| now() + HELPER_IDLES).saturating_duration_since(now());
             if state.closed || left.is_zero() {
+                state.free -= 1;
                 state.live -= 1;
                 if !state.closed {
                     state.threads.retain(|thread| !thread.is_current());
                 }
                 return None;
             }
-            state.idle += 1;
             state = self.changed.wait_timeout(state, left);
-            state.idle -= 1;
         }
     }
 }

@@ -215,7 +215,7 @@ pub(crate) fn wake_all(waiters: Waiters) {
 /// Wakes one who waits.
 pub(crate) fn wake_one(waiter: Waiter) {
     match waiter {
-        Waiter::Task(task, generation) => wake(&task, generation),
+        Waiter::Task(task, generation) => wake(task, generation),
         Waiter::Thread(parker) => parker.unpark(),
         Waiter::Seat(post) => post.ring(),
         // A waker is the user's code: it may panic.
@@ -227,8 +227,9 @@ pub(crate) fn wake_one(waiter: Waiter) {
     }
 }
 
-/// Ends the wait of this generation, if it is still on.
-pub(crate) fn wake(task: &Task, generation: Generation) {
+/// Ends the wait of this generation, if it is still on: then the reference goes to the task's seat, and nothing of the
+/// task is dropped here.
+pub(crate) fn wake(task: Task, generation: Generation) {
     if let Some(ended) = task.core().wait.wake(generation) {
         deliver(task, ended);
     }
@@ -237,32 +238,32 @@ pub(crate) fn wake(task: &Task, generation: Generation) {
 /// Ends the task's park, or leaves it a token.
 pub(crate) fn unpark(task: &Task) {
     if let Some(ended) = task.core().wait.unpark() {
-        deliver(task, ended);
+        deliver(Task::clone(task), ended);
     }
 }
 
 /// Makes the task unwind at its present or next wait.
 pub(crate) fn interrupt(task: &Task) {
     if let Some(ended) = task.core().wait.interrupt() {
-        deliver(task, ended);
+        deliver(Task::clone(task), ended);
     }
 }
 
 /// Tells the seat of a task that its wait is over.
-fn deliver(task: &Task, ended: Ended) {
+fn deliver(task: Task, ended: Ended) {
     let core = task.core();
     core.count_ended(&ended);
     core.shared().task_woken(core.id);
     // SAFETY: whoever has `ended` has ended a wait of the task.
     let post = unsafe { core.runner() };
-    let own = here::innermost(|seat| match seat {
+    let others = here::innermost(|seat| match seat {
         Some(seat) if Arc::ptr_eq(&seat.post, &post) => {
-            seat.note_woken(Task::clone(task));
-            true
+            seat.note_woken(task);
+            None
         }
-        _ => false,
+        _ => Some(task),
     });
-    if !own {
-        post.send(Task::clone(task));
+    if let Some(task) = others {
+        post.send(task);
     }
 }

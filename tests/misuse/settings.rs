@@ -193,6 +193,18 @@ fn without_helper_threads_a_syscall_runs_in_place() {
 }
 
 #[test]
+fn calls_that_follow_each_other_take_one_helper() {
+    within("one helper", || {
+        let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
+        for _ in 0..20 {
+            let task = pool.spawn(|| (0..50).map(|n| syscall("next", || n)).sum::<u32>()).unwrap();
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            assert_eq!((task.join().unwrap(), pool.counters().threads), (1225, 1));
+        }
+    });
+}
+
+#[test]
 fn lowering_max_below_the_running_count_kills_no_worker_and_raising_it_makes_new_ones() {
     within("max lowered and raised", || {
         let mut pool = CoroutinePool::builder().max_size(4).build().unwrap();
