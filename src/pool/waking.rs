@@ -69,10 +69,21 @@ impl Shared {
         }
     }
 
+    /// A closed pool is quiet when as many tasks are unfinished as are in `stop`. Whoever makes it so wakes the watchers:
+    /// a task that ends (it counts itself as ended, then comes here) or one that enters `stop` (it counts itself there,
+    /// then comes here). Invariant: of two that do so at once, one sees both counts.
+    ///
+    /// Neither has a heavy fence to pair with the other's light one. What orders them is the registry's lock, which
+    /// `outstanding` takes after the caller's own count and before the look at `in_stop`: the second to take it sees what
+    /// the first counted, and its own. So `outstanding` must go on taking the lock, and must be read first.
+    ///
+    /// Reading it first is also what makes the answer true. It is read high, and in a closed pool it only falls: if no
+    /// more tasks were unfinished than are in `stop` later, then at that later instant all unfinished ones are.
     #[cold]
     fn completed_watched(&self) {
-        // Ordering: Acquire; whoever enters `stop` counts itself before it looks.
-        if self.outstanding() > self.in_stop.load(Ordering::Acquire) {
+        let outstanding = self.outstanding();
+        // Ordering: Acquire; see above.
+        if outstanding > self.in_stop.load(Ordering::Acquire) {
             return;
         }
         self.wake_watchers();
@@ -85,7 +96,7 @@ impl Shared {
     /// Whether only tasks in `stop` are without an outcome.
     pub(crate) fn is_quiet(&self) -> bool {
         let outstanding = self.outstanding();
-        // Ordering: Acquire, as in `completed_watched`.
+        // Ordering: Acquire, and after `outstanding`, as in `completed_watched`.
         outstanding <= self.in_stop.load(Ordering::Acquire)
     }
 

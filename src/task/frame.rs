@@ -84,7 +84,11 @@ impl Frame {
         }
         // On a thread that was panicking before (a seat that leaves during a panic), `panicking` says nothing about the
         // task. There it runs only to be thrown at, so it unwinds as long as that throw is under way. Once it has swallowed
-        // it, it may unwind again, by a panic of its own, or not: its calls return at once, but not for ever.
+        // it, it may unwind again, by a panic of its own, or not: its calls return at once, but not for ever, or a task that
+        // suspends in a loop would keep the drop from returning. Nothing tells the two apart, as std says whether a thread
+        // panics and not how often. So a task whose destructors make more calls than that, during a panic of its own,
+        // during the drop of its seat, during a panic, is given up in mid-unwinding. Nobody goes on on its stack, so that is
+        // sound; but its panic never ends, and the thread counts as panicking from then on: drives on it are refused.
         match &*self.throw.borrow() {
             None => false,
             Some(throw) if !throw.is_over() => true,
