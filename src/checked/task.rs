@@ -230,7 +230,7 @@ impl Running {
 
 /// Ends that wait, if it is still on: what a timer, a finished task and a finished call do.
 pub fn wake(task: &TaskRef, ticket: Ticket) {
-    task::wake(task.task(), ticket.0);
+    task::wake(task.task().clone(), ticket.0);
 }
 
 /// Abandons the task if it runs, as a stop at its deadline does; a task in `stop` it spares.
