@@ -41,6 +41,13 @@ pub(crate) enum Goal<'a> {
     },
 }
 
+impl Goal<'_> {
+    /// Whether a drive for this ends, after however long a sleep, when the pool is stalled.
+    fn ends_by_stall(self) -> bool {
+        matches!(self, Goal::Drained | Goal::Ended(_))
+    }
+}
+
 /// Every so many turns a seat with ready workers looks for work everywhere, not only at home.
 const LOOK_FAR_EVERY: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 4 } else { 64 };
 
@@ -179,7 +186,6 @@ impl Seat {
             self.pollers.set(self.pollers.get() - 1);
         }
         self.resume(worker);
-        self.told_stall.set(false);
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         if turns.is_multiple_of(LOOK_FAR_EVERY) {
@@ -201,6 +207,10 @@ impl Seat {
         let expiry = self.expire_idle();
         let timer = self.next_timer();
         let stalled = shared.is_stalled();
+        if stalled && matches!(goal, Goal::Stopped { .. }) {
+            // This seat stays; a drive that sleeps elsewhere has to say so.
+            shared.tell_stall();
+        }
         match goal {
             Goal::Ready => {
                 match self.kept(expiry) {
@@ -214,10 +224,6 @@ impl Seat {
             }
             Goal::Drained | Goal::Ended(_) if stalled => Some(DriveEnd::Stalled),
             Goal::Stopped { patient: true } => {
-                if stalled && !self.told_stall.replace(true) {
-                    // This seat stays; a drive that sleeps elsewhere has to say so.
-                    shared.wake_all();
-                }
                 // A background thread stays, whatever its clock.
                 let jumped = shared.clock.is_auto() && self.jump(earliest(timer, expiry)).is_none();
                 if !jumped {
@@ -255,6 +261,7 @@ impl Seat {
         let watches = self.watch(goal);
         // A sleeping seat keeps no stack from the others.
         self.give_up_stacks();
+        self.post.set_asks_for_stall(goal.ends_by_stall());
         self.post.announce();
         // All that could have changed without waking this seat is looked at again from here on, the times included.
         let expiry = shared.next_expiry();
@@ -291,6 +298,7 @@ impl Seat {
         match goal {
             Goal::Ended(task) if task.core().word.outcome().is_some() => true,
             Goal::Drained if self.shared().outstanding() == 0 => true,
+            _ if goal.ends_by_stall() && self.shared().is_stalled() => true,
             Goal::Stopped { .. } if signals.is_closed() && self.shared().outstanding() == 0 => self.workers() == 0,
             _ => signals.is_dropped() && self.workers() == 0,
         }

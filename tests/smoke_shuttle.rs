@@ -5,6 +5,8 @@
 
 #[path = "smoke_shuttle/pool.rs"]
 mod pool;
+#[path = "smoke_shuttle/stalled.rs"]
+mod stalled;
 #[path = "smoke_shuttle/stopped.rs"]
 mod stopped;
 

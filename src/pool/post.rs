@@ -30,6 +30,8 @@ pub(crate) struct Post {
     sleeping: AtomicBool,
     /// It waits only for notes now, and takes no task any more.
     leaving: AtomicBool,
+    /// The drive that sleeps here ends when the pool is stalled.
+    asks_for_stall: AtomicBool,
 }
 
 impl Post {
@@ -45,6 +47,7 @@ impl Post {
             parker: Parker::new(),
             sleeping: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            asks_for_stall: AtomicBool::new(false),
         }
     }
 
@@ -56,6 +59,18 @@ impl Post {
     pub(crate) fn is_leaving(&self) -> bool {
         // Ordering: Acquire, see `set_leaving`.
         self.leaving.load(Ordering::Acquire)
+    }
+
+    /// Whether the drive that is about to sleep ends when the pool is stalled. Before it is announced.
+    pub(crate) fn set_asks_for_stall(&self, asks: bool) {
+        // Ordering: Relaxed; the fence of `announce` orders it before the look again, and pairs with that of whoever finds
+        // the pool stalled and then reads it.
+        self.asks_for_stall.swap(asks, Ordering::Relaxed);
+    }
+
+    pub(crate) fn asks_for_stall(&self) -> bool {
+        // Ordering: Relaxed, see `set_asks_for_stall`.
+        self.asks_for_stall.load(Ordering::Relaxed)
     }
 
     /// Sends the note that this task's wait is over.

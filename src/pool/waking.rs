@@ -47,6 +47,18 @@ impl Shared {
         }
     }
 
+    /// A seat that goes on serving has found the pool stalled: the drives that sleep elsewhere and end by that look again.
+    ///
+    /// It may be told again and again, as it wakes nobody who would tell it back.
+    pub(crate) fn tell_stall(&self) {
+        light_fence();
+        for post in self.posts() {
+            if post.asks_for_stall() {
+                post.wake();
+            }
+        }
+    }
+
     /// A worker's count was released, or a drive ends: what still waits may be for a sleeper now.
     pub(crate) fn pass_on(&self) {
         light_fence();

@@ -67,8 +67,6 @@ pub(crate) struct Seat {
     /// The last attempt to get a stack failed.
     pub(crate) exhausted: Cell<bool>,
     pub(crate) drives: Cell<u64>,
-    /// Sleeping drives were told that the pool is stalled, and no worker has had a turn since.
-    pub(super) told_stall: Cell<bool>,
     /// How many times stacks had been given back to the pool when this seat last wanted one.
     pub(crate) given_seen: Cell<u64>,
     /// Turns of workers, for what is looked at every so many.
@@ -121,7 +119,6 @@ impl Seat {
             outer_panic: Cell::new(false),
             exhausted: Cell::new(false),
             drives: Cell::new(0),
-            told_stall: Cell::new(false),
             given_seen: Cell::new(0),
             turns: Cell::new(0),
             next: Cell::new(std::ptr::null()),
