@@ -21,7 +21,7 @@ use crate::here;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack::Stack;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, light_fence};
 use crate::task::Task;
 use crate::worker::{Exit, Idle, Worker, Yield};
 
@@ -266,6 +266,7 @@ impl Seat {
             None => {
                 self.refused_stack();
                 self.post.held.lock().push(task);
+                self.look_after_push();
                 self.shared().limits.release();
                 self.say_left(id, WorkerState::Running);
                 self.shared().released();
@@ -276,11 +277,25 @@ impl Seat {
     /// Puts tasks back for which there was no stack.
     pub(crate) fn requeue_held(&self) {
         let held = std::mem::take(&mut *self.post.held.lock());
+        if held.is_empty() {
+            return;
+        }
         for task in held {
             match task.core().priority() {
                 0 => self.queue.push(task),
                 priority => self.shared().lane.push(priority, task),
             }
+        }
+        self.look_after_push();
+    }
+
+    /// As in a submission: a stop that gives everything up sees what was pushed, or this call sees the stop. Its sweep
+    /// finds no task that is in a seat's hands.
+    fn look_after_push(&self) {
+        light_fence();
+        if self.shared().signals.read().is_abandoning() {
+            self.shared().abandon_queues();
+            self.bury();
         }
     }
 

@@ -1,10 +1,12 @@
 //! No stack to be had: the drive says so, the tasks stay queued, and they run once there are stacks.
 
 use std::io::ErrorKind;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use copool::{CoroutinePool, DriveEnd, DriveError, park};
+use copool::spec::Event;
+use copool::{CoroutinePool, DriveEnd, DriveError, Listener, Outcome, PoolHandle, park};
 
 use crate::common::within;
 
@@ -168,5 +170,38 @@ fn a_drive_that_ends_while_a_larger_stack_is_fetched_leaves_the_task_queued_and_
         assert_eq!((pool.size(), pool.get_running_size()), (1, 0));
         assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
         assert_eq!((small.join().unwrap(), large.join().unwrap()), (1, 2));
+    });
+}
+
+/// Stops the pool, at once, when a stack has been refused.
+#[derive(Clone, Default)]
+struct StopsAtRefusal(Arc<OnceLock<PoolHandle>>);
+
+impl Listener for StopsAtRefusal {
+    fn on_event(&self, event: &Event) {
+        if event.name() == "stack_exhausted" {
+            self.0.get().unwrap().stop(Duration::ZERO);
+        }
+    }
+}
+
+#[test]
+fn a_task_that_a_seat_has_in_hand_for_want_of_a_stack_is_abandoned_by_a_stop_as_the_others_are() {
+    within("stopped with a task in hand", || {
+        const HUGE: usize = 1 << 40;
+        // 2^47 bytes of addresses hold fewer than 200 such stacks: then there is none for the other pool.
+        let mut hoard = CoroutinePool::default();
+        let _hoarders: Vec<_> = (0..200).map(|_| hoard.task().stack_size(HUGE).spawn(park).unwrap()).collect();
+        let _ = hoard.try_schedule_task();
+        assert!(hoard.counters().stacks_refused > 0);
+        let stops = StopsAtRefusal::default();
+        let mut pool = CoroutinePool::builder().listener(stops.clone()).build().unwrap();
+        stops.0.set(pool.handle()).unwrap();
+        let task = pool.task().stack_size(HUGE).spawn(park).unwrap();
+        // It ends by the stop, or for want of stacks.
+        let _ = pool.drain(None);
+        assert!(pool.counters().stacks_refused > 0);
+        assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
+        assert_eq!((pool.size(), pool.outstanding()), (0, 0));
     });
 }
