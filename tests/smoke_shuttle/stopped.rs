@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use copool_model::shuttle::{check, thread};
 use copool_model::under_shuttle::spec::{Event, PoolState};
-use copool_model::under_shuttle::{CoroutinePool, Listener};
+use copool_model::under_shuttle::{CoroutinePool, DriveEnd, Listener, park};
 
 /// Notes the events that make a worker, and the end of the pool.
 #[derive(Clone, Default)]
@@ -34,5 +34,28 @@ fn no_worker_is_made_in_a_pool_that_has_stopped() {
         assert_eq!((pool.state(), pool.get_running_size()), (PoolState::Stopped, 0));
         let told = told.0.lock().unwrap();
         assert_eq!(told.iter().position(|name| *name == "pool_stopped"), Some(told.len() - 1), "{told:?}");
+    });
+}
+
+#[test]
+fn a_cancel_on_the_way_into_a_stop_leaves_the_watchers_in_order() {
+    check("a cancel against a stop in a task", || {
+        let mut pool = CoroutinePool::builder().max_size(2).build().unwrap();
+        let (handle, never) = (pool.handle(), pool.spawn(park).unwrap());
+        let stops = pool.spawn(move || handle.stop(Duration::MAX)).unwrap();
+        let canceller = thread::spawn({
+            let task = stops.task_ref();
+            move || task.cancel()
+        });
+        assert_eq!(pool.wait(&stops).unwrap(), DriveEnd::AllDone);
+        canceller.join().unwrap();
+        // Whoever waits for quiet is still woken.
+        let handle = pool.handle();
+        let waits = thread::spawn(move || handle.stop(Duration::MAX));
+        never.cancel();
+        // It may have stopped already.
+        let _ = pool.drain(None);
+        waits.join().unwrap();
+        assert_eq!(pool.state(), PoolState::Stopped);
     });
 }
