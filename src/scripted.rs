@@ -30,7 +30,8 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use copool_spec::script::{Build, Key, Numbers, Observation, Op, Pool, Refusal, Step, Submission};
+pub use copool_spec::script::Seen;
+use copool_spec::script::{Build, Key, Numbers, Observation, Op, Pool, Refusal, Submission};
 use copool_spec::{DriveEnd, Event, TaskId};
 
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
@@ -61,17 +62,6 @@ pub struct Scripted {
 /// What another thread needs to take part.
 #[derive(Debug)]
 pub struct Remote(World);
-
-/// What a task saw at one of its steps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// The task.
-    pub key: Key,
-    /// The step.
-    pub step: Step,
-    /// What it came back with.
-    pub observation: Observation,
-}
 
 /// The payload of a panic that a script tells a task to make.
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]

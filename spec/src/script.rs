@@ -248,6 +248,17 @@ pub enum Observation {
     Caught,
 }
 
+/// What a task saw at one of its steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The task.
+    pub key: Key,
+    /// The step.
+    pub step: Step,
+    /// What it came back with.
+    pub observation: Observation,
+}
+
 /// A pool as one thread of a script sees it.
 pub trait Pool: Sized {
     /// What another thread needs to get its own view of the same pool.

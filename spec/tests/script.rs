@@ -96,9 +96,8 @@ impl Inside for Noted {
 
     fn seen(&self, step: &Step, observation: Observation) {
         if observation == Observation::Caught {
-            self.0.borrow_mut().push(Step::Catch(vec![]));
+            self.0.borrow_mut().push(step.clone());
         }
-        let _ = step;
     }
 
     fn panic(&self) -> ! {
@@ -120,8 +119,8 @@ fn without_a_stack(body: &[Step]) -> (Vec<Step>, Ending) {
     let mut machine = Machine::new(body);
     let mut noted = Vec::new();
     loop {
-        if machine.take_caught() {
-            noted.push(Step::Catch(vec![]));
+        if let Some(step) = machine.take_caught(body) {
+            noted.push(step.clone());
         }
         let Some(step) = machine.step(body) else { break };
         if *step != Step::Panic {

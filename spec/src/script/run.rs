@@ -71,8 +71,8 @@ pub struct Machine {
     blocks: Vec<Block>,
     /// How the body ends, once it is on its way out.
     out: Option<Ending>,
-    /// Whether an unwinding was swallowed since the owner last asked.
-    caught: bool,
+    /// Which catch has swallowed an unwinding since the owner last asked.
+    caught: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +91,7 @@ impl Machine {
     /// A body that has not begun.
     #[must_use]
     pub fn new(body: &[Step]) -> Machine {
-        let mut machine = Machine { blocks: vec![Block::default()], out: None, caught: false };
+        let mut machine = Machine { blocks: vec![Block::default()], out: None, caught: None };
         machine.settle(body);
         machine
     }
@@ -119,9 +119,12 @@ impl Machine {
         !self.blocks.is_empty() && self.out == Some(Ending::Unwound)
     }
 
-    /// Whether an unwinding was swallowed since this was last asked.
-    pub fn take_caught(&mut self) -> bool {
-        core::mem::take(&mut self.caught)
+    /// The step that has swallowed an unwinding since this was last asked, if any has.
+    pub fn take_caught<'a>(&mut self, body: &'a [Step]) -> Option<&'a Step> {
+        let (last, outer) = self.caught.as_deref()?.split_last()?;
+        let step = steps(body, outer).get(usize::from(*last));
+        self.caught = None;
+        step
     }
 
     /// The step is done.
@@ -179,12 +182,12 @@ impl Machine {
 
     /// The innermost block is over, its destructors have run.
     fn close(&mut self) {
-        self.blocks.pop();
+        let closed = self.blocks.pop();
         if self.blocks.is_empty() {
             self.out.get_or_insert(Ending::Returned(0));
         } else if self.out == Some(Ending::Unwound) {
             self.out = None;
-            self.caught = true;
+            self.caught = closed.map(|block| block.path);
         }
     }
 }
