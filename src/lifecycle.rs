@@ -175,7 +175,9 @@ impl Shared {
         let mut abandoned = self.abandon_queues();
         for post in self.posts() {
             let mut newcomer = None;
-            let started = post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing));
+            let mut started = post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing));
+            // In the order of their submission, not of the places that they happen to have in the list.
+            started.sort_by_key(|task| task.core().id);
             if let Some((id, waiters)) = newcomer {
                 self.say_abandoned(id);
                 task::wake_all(waiters);

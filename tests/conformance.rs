@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::within;
 use copool::scripted::Scripted;
-use copool::spec::script::Script;
+use copool::spec::script::{Build, Script};
 use copool::spec::{Event, Params};
 use copool::{CoroutinePool, Listener};
 use copool_model::compare::{self, Run, exact, judge_log};
@@ -105,6 +105,60 @@ fn a_script_of_one_thread_does_the_same_each_time() {
     }
     catalog().into_iter().for_each(|(name, script)| same(Case(script)).unwrap_or_else(|why| panic!("{name}: {why:?}")));
     draw(cases().div_ceil(4), same);
+}
+
+/// The tasks of which a script's log tells an event of this name, by their numbers in the order of submission.
+fn told_of(name: &str, text: &str) -> Vec<u64> {
+    named(name, &run(&text.parse().unwrap_or_else(|why| panic!("{why}"))).log)
+}
+
+fn named(name: &str, log: &[Event]) -> Vec<u64> {
+    let task = |event: &Event| match event {
+        Event::TaskWoken { task } | Event::TaskAbandoned { task } | Event::TaskUnwound { task } => Some(task.0 / 2),
+        _ => None,
+    };
+    log.iter().filter(|event| event.name() == name).filter_map(task).collect()
+}
+
+#[test]
+fn whoever_came_first_is_given_up_unwound_and_woken_first() {
+    // The places of the list of suspended tasks are used again, the last one first.
+    let suspended = "pool max 5\nthread\n submit t0 { park }\n submit t1 { park }\n submit t2 { park }\n schedule\n \
+                     unpark t0\n schedule\n submit t3 { park }\n schedule\n";
+    assert_eq!(told_of("task_abandoned", &format!("{suspended} stop 0")), [1, 2, 3]);
+    let joined = "pool max 9\nthread\n submit t0 { park }\n submit t1 { join-timeout t0 1 }\n submit t2 { join t0 }\n \
+                  submit t3 { join t0 }\n submit t4 { join t0 }\n schedule\n advance 5\n schedule\n unpark t0\n schedule";
+    assert_eq!(told_of("task_woken", joined), [0, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_suspended_on_a_leaving_seat_unwinds_in_the_order_of_submission() {
+    let log = within("another seat leaves", || {
+        let script: Script =
+            "thread\n attach\n submit t0 { park }\n submit t1 { park }\n submit t2 { park }\n schedule\n \
+                              unpark t0\n schedule\n submit t3 { park }\n schedule\n leave"
+                .parse()
+                .unwrap();
+        let owner = Scripted::build(&Build { max: 9, ..Build::default() });
+        let remote = owner.remote();
+        let attached = std::thread::spawn(move || {
+            let mut pool = Scripted::arrive(remote);
+            for op in &script.threads[0] {
+                pool.apply(op);
+            }
+            pool.log()
+        });
+        attached.join().unwrap()
+    });
+    // T0 to T3 of the seat's own block of ids.
+    assert_eq!(named("task_unwound", &log).windows(2).filter(|pair| pair[0] < pair[1]).count(), 2, "{log:?}");
+}
+
+#[test]
+fn a_task_that_was_withdrawn_keeps_no_worker() {
+    let text = "pool max 1\nthread\n submit t0 { cancel t1; work 5 }\n submit t1 {}\n drain-for 4\n";
+    let returned = run(&text.parse().unwrap()).log.iter().any(|event| event.name() == "worker_returned");
+    assert!(!returned, "its time is over, and what waits is only a tombstone");
 }
 
 /// Keeps the events of a pool that no script builds.

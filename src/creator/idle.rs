@@ -21,7 +21,9 @@ impl Seat {
             self.say_left(id, WorkerState::Running);
             true
         } else {
-            let over = keep_alive.is_zero() && (self.is_retiring() || !self.queue.is_near(shared));
+            // What is near may be tombstones only.
+            let task_waits = || self.queue.is_near(shared) && shared.size() > 0;
+            let over = keep_alive.is_zero() && (self.is_retiring() || !task_waits());
             over && self.leave_surplus(id, WorkerState::Running)
         };
         if leaves {

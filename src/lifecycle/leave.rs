@@ -36,11 +36,13 @@ impl Seat {
     fn unwind_all(&self) {
         loop {
             self.look();
-            let waiting: Vec<Task> = {
+            let mut waiting: Vec<Task> = {
                 let suspended = self.suspended.borrow();
                 // SAFETY: a stored worker's coroutine is suspended inside its frame, which stays until it is resumed.
                 suspended.iter().map(|(_, worker)| Task::clone(unsafe { &(*worker.frame).task })).collect()
             };
+            // In the order of their submission, not of the places that they happen to have on the seat.
+            waiting.sort_by_key(|task| task.core().id);
             for task in &waiting {
                 task::interrupt(task);
             }

@@ -125,7 +125,8 @@ impl Shared {
         {
             let mut watchers = self.watchers.lock();
             while let Some(at) = watchers.iter().position(&is_mine) {
-                mine.push(watchers.swap_remove(at));
+                // The others keep their order: who waits longest is woken first.
+                mine.push(watchers.remove(at));
             }
         }
         self.signals.remove_watcher();

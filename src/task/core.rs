@@ -194,9 +194,12 @@ impl Waiters {
         let Some(waiters) = &mut self.0 else { return Vec::new() };
         let mut mine: Vec<_> = waiters.1.extract_if(.., |waiter| is_mine(waiter)).collect();
         if is_mine(&waiters.0) {
-            match waiters.1.pop() {
-                Some(last) => mine.push(std::mem::replace(&mut waiters.0, last)),
-                None => mine.extend(self.0.take().map(|waiters| waiters.0)),
+            // The others keep their order: who waits longest is woken first.
+            if waiters.1.is_empty() {
+                mine.extend(self.0.take().map(|waiters| waiters.0));
+            } else {
+                let next = waiters.1.remove(0);
+                mine.push(std::mem::replace(&mut waiters.0, next));
             }
         }
         mine
