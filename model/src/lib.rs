@@ -19,9 +19,25 @@ pub mod judge;
 pub mod loom;
 pub mod shuttle;
 pub mod stamped;
+pub mod sync;
 
+mod clock;
+mod creator;
 mod failing;
+mod lifecycle;
+mod listener;
+mod pool;
+mod queue;
+mod schedule;
 mod setting;
+mod shared;
+mod suspend;
+mod task;
+mod worker;
+
+pub use clock::Passing;
+pub use listener::Logged;
+pub use pool::{ModelPool, PATIENCE, Remote};
 
 #[cfg(feature = "loom")]
 pub use copool_under_loom as under_loom;
