@@ -19,12 +19,13 @@ use std::fmt;
 use common::within;
 use copool::scripted::Scripted;
 use copool::spec::script::Script;
-use copool_model::compare::{KNOWN, Mismatch, Watched, exact};
+use copool_model::compare::{KNOWN, Mismatch, exact};
 use copool_model::generate::Case;
+use copool_model::{Logged, ModelPool};
 use quickcheck::QuickCheck;
 
 /// What the reference is.
-type Reference = Scripted;
+type Reference = ModelPool;
 
 /// A difference, with all there is to say about it.
 struct Explained(Box<Mismatch>);
@@ -36,7 +37,7 @@ impl fmt::Debug for Explained {
 }
 
 /// Both pools do the same.
-fn agree<A: Watched, B: Watched>(script: &Script) -> Result<(), Box<Mismatch>> {
+fn agree<A: Logged, B: Logged>(script: &Script) -> Result<(), Box<Mismatch>> {
     script.check().unwrap_or_else(|why| panic!("{why}\n{script}"));
     let (script, name) = (script.clone(), script.to_string());
     within(name, move || exact::<A, B>(&script).map(drop))

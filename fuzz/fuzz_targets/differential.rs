@@ -5,6 +5,7 @@
 #![no_main]
 
 use copool::scripted::Scripted;
+use copool_model::ModelPool;
 use copool_model::compare::exact;
 use copool_model::generate::decode;
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(
     init: copool_fuzz::hide_scripted_panics(),
     |data: &[u8]| {
-        if let Err(mismatch) = exact::<Scripted, Scripted>(&decode(data)) {
+        if let Err(mismatch) = exact::<ModelPool, Scripted>(&decode(data)) {
             eprintln!("{mismatch}{}", mismatch.saved());
             std::process::abort();
         }

@@ -19,11 +19,12 @@ mod names;
 mod outcome;
 mod report;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use copool_spec::script::{Key, Numbers, Observation, Op, Pool, Script, Step};
-use copool_spec::{Event, TaskId};
+use copool_spec::Event;
+use copool_spec::script::{Numbers, Observation, Op, Pool, Script, Seen};
+
+use crate::Logged;
 
 pub use judge::{follows, judge, judge_log};
 pub use names::Names;
@@ -32,53 +33,6 @@ pub use report::Mismatch;
 
 /// What may differ between the model and production, each with its reason. A difference that is not listed is a fault.
 pub const KNOWN: [(&str, &str); 0] = [];
-
-/// What a task saw at one of its steps.
-pub type Seen = (Key, Step, Observation);
-
-/// A pool that keeps what a comparison looks at.
-pub trait Watched: Pool {
-    /// How the pool is called in a report.
-    const NAME: &'static str;
-
-    /// Every event so far, in the order in which they were told.
-    fn log(&self) -> Vec<Event>;
-
-    /// What the tasks saw so far.
-    fn seen(&self) -> Vec<Seen>;
-
-    /// How many events were told so far, and how many things the tasks saw.
-    fn observed(&self) -> (usize, usize);
-
-    /// The tasks that were accepted, by their keys.
-    fn tasks(&self) -> BTreeMap<Key, TaskId>;
-}
-
-macro_rules! watched {
-    ($pool:ty, $name:literal) => {
-        impl Watched for $pool {
-            const NAME: &'static str = $name;
-
-            fn log(&self) -> Vec<Event> {
-                self.log()
-            }
-
-            fn seen(&self) -> Vec<Seen> {
-                self.seen().into_iter().map(|seen| (seen.key, seen.step, seen.observation)).collect()
-            }
-
-            fn observed(&self) -> (usize, usize) {
-                self.observed()
-            }
-
-            fn tasks(&self) -> BTreeMap<Key, TaskId> {
-                self.tasks()
-            }
-        }
-    };
-}
-
-watched!(copool::scripted::Scripted, "production");
 
 /// Everything that can be observed of a script of one thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +59,7 @@ pub struct Answer {
 }
 
 /// Runs a script of one thread and drops the pool in the end.
-pub fn run<P: Watched>(script: &Script) -> Run {
+pub fn run<P: Logged>(script: &Script) -> Run {
     let mut pool = P::build(&script.build);
     let mut ops = Vec::new();
     for op in script.threads.first().into_iter().flatten() {
@@ -134,7 +88,7 @@ fn numbers(pool: &mut impl Pool) -> Option<Numbers> {
 ///
 /// # Errors
 /// The first observation that differs, or the rule of the spec that the log breaks.
-pub fn exact<A: Watched, B: Watched>(script: &Script) -> Result<Run, Box<Mismatch>> {
+pub fn exact<A: Logged, B: Logged>(script: &Script) -> Result<Run, Box<Mismatch>> {
     let (left, right) = (run::<A>(script), run::<B>(script));
     let told = |what: String| Mismatch::new(script, (A::NAME, &left.log), (B::NAME, &right.log), what);
     if let Some(difference) = first_difference((A::NAME, &left), (B::NAME, &right)) {

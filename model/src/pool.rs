@@ -192,12 +192,18 @@ impl<P: Platform> Pool for ModelPool<P> {
 }
 
 impl<P: Platform> Logged for ModelPool<P> {
+    const NAME: &'static str = "the reference pool";
+
     fn log(&self) -> Vec<Event> {
         self.core.with(|core| core.log.clone())
     }
 
     fn seen(&self) -> Vec<Seen> {
         self.core.with(|core| core.seen.clone())
+    }
+
+    fn observed(&self) -> (usize, usize) {
+        self.core.with(|core| (core.log.len(), core.seen.len()))
     }
 }
 

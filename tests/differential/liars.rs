@@ -1,14 +1,14 @@
 //! Pools that lie: each is the production pool with one fault, and the comparison finds it, and shrinks it to a script
 //! that a person can read.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use copool::scripted::{Remote, Scripted};
-use copool::spec::script::{Build, Key, Observation, Op, Pool, Script, Step, Submission};
-use copool::spec::{Cancel, Event, TaskId};
+use copool::spec::script::{Build, Observation, Op, Pool, Script, Seen, Step, Submission};
+use copool::spec::{Cancel, Event};
+use copool_model::Logged;
 use copool_model::choices::Seeded;
-use copool_model::compare::{Seen, Watched, exact};
+use copool_model::compare::exact;
 use copool_model::generate::{Size, script, shrunk};
 
 /// What each liar does wrong, by its number.
@@ -101,11 +101,11 @@ fn rewritten<const LIE: usize>(submission: &Submission) -> Submission {
     Submission { body: body.collect(), ..submission.clone() }
 }
 
-impl<const LIE: usize> Watched for Liar<LIE> {
+impl<const LIE: usize> Logged for Liar<LIE> {
     const NAME: &'static str = LIES[LIE];
 
     fn log(&self) -> Vec<Event> {
-        let mut log = Watched::log(&self.0);
+        let mut log = Logged::log(&self.0);
         if LIE == 1
             && let Some(at) = log.iter().position(|event| matches!(event, Event::TaskWoken { .. }))
         {
@@ -115,15 +115,7 @@ impl<const LIE: usize> Watched for Liar<LIE> {
     }
 
     fn seen(&self) -> Vec<Seen> {
-        Watched::seen(&self.0)
-    }
-
-    fn observed(&self) -> (usize, usize) {
-        (self.log().len(), self.seen().len())
-    }
-
-    fn tasks(&self) -> BTreeMap<Key, TaskId> {
-        Watched::tasks(&self.0)
+        Logged::seen(&self.0)
     }
 }
 

@@ -12,6 +12,7 @@
 use std::process::ExitCode;
 
 use copool::scripted::Scripted;
+use copool_model::ModelPool;
 use copool_model::compare::exact;
 use copool_model::generate::{decode, shrunk};
 use copool_model::shuttle::input;
@@ -66,9 +67,9 @@ fn replay(bytes: &[u8], job: Job) -> Result<(), String> {
     if job == Job::Decode {
         println!("{script}");
     }
-    let differs = |script: &Script| exact::<Scripted, Scripted>(script).is_err();
+    let differs = |script: &Script| exact::<ModelPool, Scripted>(script).is_err();
     if job == Job::Shrink && differs(&script) {
         script = shrunk(script, differs);
     }
-    exact::<Scripted, Scripted>(&script).map(drop).map_err(|mismatch| format!("{mismatch}{}", mismatch.saved()))
+    exact::<ModelPool, Scripted>(&script).map(drop).map_err(|mismatch| format!("{mismatch}{}", mismatch.saved()))
 }
