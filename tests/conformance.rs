@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::within;
 use copool::scripted::Scripted;
-use copool::spec::script::{Build, Script};
+use copool::spec::script::{Build, Pool, Script};
 use copool::spec::{Event, Params};
 use copool::{CoroutinePool, Listener};
 use copool_model::compare::{self, Run, exact, judge_log};

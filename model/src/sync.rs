@@ -79,6 +79,7 @@ platform!(
     /// Threads of the system.
     System, SystemLock, std::sync
 );
+#[cfg(feature = "loom")]
 platform!(
     /// Threads of loom.
     Loom, LoomLock, loom::sync

@@ -48,11 +48,10 @@ impl<const LIE: usize> Pool for Liar<LIE> {
     }
 
     fn apply(&mut self, op: &Op) -> Observation {
-        let ignored = match (LIE, op) {
-            (5, Op::SetMax(_)) | (8, Op::FailStack) | (14, Op::Unpark(_)) => true,
-            (12, Op::SetKeepAlive(_)) => true,
-            _ => false,
-        };
+        let ignored = matches!(
+            (LIE, op),
+            (5, Op::SetMax(_)) | (8, Op::FailStack) | (12, Op::SetKeepAlive(_)) | (14, Op::Unpark(_))
+        );
         if ignored {
             return Observation::Done;
         }
