@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use copool::scripted::Scripted;
 use copool::spec::Event;
-use copool_model::compare::Watched;
+use copool_model::{Logged, ModelPool};
 use graph::{Edge, Graph};
 
 /// A world: what it is about, and its script. Each thread's operations come in their order, those of several in any.
@@ -58,7 +58,7 @@ struct Driven {
     scripts: usize,
 }
 
-fn drive<P: Watched>(graph: &Graph) -> Driven {
+fn drive<P: Logged>(graph: &Graph) -> Driven {
     let mut left: HashSet<&Edge> = graph.edges().collect();
     let edges = left.len();
     let (mut scripts, mut beyond) = (BTreeSet::new(), HashSet::new());
@@ -81,7 +81,7 @@ fn drive<P: Watched>(graph: &Graph) -> Driven {
     Driven { edges, left, beyond, scripts: scripts.len() }
 }
 
-fn every_edge_is_driven<P: Watched>() {
+fn every_edge_is_driven<P: Logged>() {
     let (mut edges, mut scripts) = (0, 0);
     for (world, script) in WORLDS {
         let driven = drive::<P>(&Graph::explore(script));
@@ -105,4 +105,9 @@ fn every_edge_is_driven<P: Watched>() {
 #[test]
 fn production_drives_every_edge_that_its_policy_allows_and_no_other() {
     every_edge_is_driven::<Scripted>();
+}
+
+#[test]
+fn the_model_drives_every_edge_that_its_policy_allows_and_no_other() {
+    every_edge_is_driven::<ModelPool>();
 }

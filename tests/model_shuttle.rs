@@ -4,8 +4,6 @@
 //! Run by `cargo test --features model --test model_shuttle`; `COPOOL_SHUTTLE_ITERATIONS` sets how many executions each
 //! scheduler draws, `COPOOL_SHUTTLE_SEED` from which seed.
 
-#[path = "conformance/generate.rs"]
-mod generate;
 #[path = "model/threads.rs"]
 mod threads;
 
@@ -15,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use copool::spec::Event;
 use copool::spec::script::{Op, Script};
 use copool_model::Passing;
+use copool_model::generate::Case;
 use copool_model::shuttle::rand::{Rng, thread_rng};
 use copool_model::shuttle::{check, check_repeats, thread};
 use copool_model::sync::Shuttle;
-use generate::Case;
 use quickcheck::{Arbitrary, Gen};
 use threads::Join;
 

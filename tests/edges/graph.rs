@@ -4,13 +4,13 @@
 //! two orders, or with another number, is brought into one form first ([`Graph::passed`], [`plain`]), since the graph has one
 //! edge for both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use copool::spec::rename::Names;
 use copool::spec::scene::{By, Move, Play, Scene, Stage};
-use copool::spec::script::{Op, Script};
+use copool::spec::script::{Key, Op, Script};
 use copool::spec::{DriveEnd, Event, Params, PoolId, State, TaskId, Tick, WorkerId, step};
-use copool_model::compare::Watched;
+use copool_model::Logged;
 
 use crate::policy::{self, Stopping};
 
@@ -118,14 +118,29 @@ impl Graph {
         ops
     }
 
+    /// The tasks that tasks submit.
+    fn nested(&self) -> VecDeque<Key> {
+        let script = &self.stage.scene.script;
+        let is_top = |key| script.threads.iter().flatten().any(|op| matches!(op, Op::Submit(it) if it.key == key));
+        script.submissions().into_iter().map(|it| it.key).filter(|key| !is_top(*key)).collect()
+    }
+
     /// The edges that a pool passes with this script, until the pool is dropped.
-    pub(crate) fn passed<P: Watched>(&self, script: &Script) -> Vec<Edge> {
+    pub(crate) fn passed<P: Logged>(&self, script: &Script) -> Vec<Edge> {
         let mut pool = P::build(&script.build);
+        let (mut tasks, mut nested, mut told) = (HashMap::new(), self.nested(), 0);
         for op in &script.threads[0] {
             pool.apply(op);
+            let log = pool.log();
+            for event in &log[told..] {
+                let Event::TaskAccepted { task, .. } = event else { continue };
+                let key = if let Op::Submit(submission) = op { Some(submission.key) } else { nested.pop_front() };
+                let key = key.expect("a world has one task that submits others, in their order");
+                tasks.insert(*task, TaskId(u64::from(key.0)));
+            }
+            told = log.len();
         }
         let mut log = pool.log();
-        let tasks = pool.tasks().into_iter().map(|(key, id)| (id, TaskId(u64::from(key.0)))).collect();
         in_one_order(&mut log);
         let mut state = State::new(self.stage.scene.params);
         let mut workers = HashMap::new();
@@ -200,7 +215,7 @@ impl Names for AsInTheGraph<'_> {
     }
 
     fn task(&mut self, task: TaskId) -> TaskId {
-        // One that was rejected has no handle, and so no key.
+        // One that was rejected is called the same, whoever it is; see `plain`.
         self.tasks.get(&task).copied().unwrap_or(TaskId(u64::MAX))
     }
 }
