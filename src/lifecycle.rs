@@ -173,25 +173,26 @@ impl Shared {
     fn sweep(&self) -> usize {
         let sparing = !self.signals.read().is_dropped();
         let mut abandoned = self.abandon_queues();
+        let mut started = Vec::new();
         for post in self.posts() {
             let mut newcomer = None;
-            let mut started = post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing));
-            // In the order of their submission, not of the places that they happen to have in the list.
-            started.sort_by_key(|task| task.core().id);
+            started.extend(post.roster.sweep(|core| newcomer = abandon_newcomer(core, sparing)));
             if let Some((id, waiters)) = newcomer {
                 self.say_abandoned(id);
                 task::wake_all(waiters);
                 abandoned += 1;
             }
-            for task in started {
-                if let Abandon::Started { waiters } = task.core().word.abandon(sparing) {
-                    self.say_abandoned(task.core().id);
-                    if waiters {
-                        task.core().wake_waiters();
-                    }
-                    task::interrupt(&task);
-                    abandoned += 1;
+        }
+        // In the order of their ids, not of the places that they happen to have in the lists.
+        started.sort_by_key(|task| task.core().id);
+        for task in started {
+            if let Abandon::Started { waiters } = task.core().word.abandon(sparing) {
+                self.say_abandoned(task.core().id);
+                if waiters {
+                    task.core().wake_waiters();
                 }
+                task::interrupt(&task);
+                abandoned += 1;
             }
         }
         self.bury_after_drop();

@@ -87,9 +87,9 @@ impl Queue {
         !self.deque.is_empty() || shared.shared_work()
     }
 
-    /// Takes everything off the own deque.
+    /// Takes everything off the own deque, the oldest first, whichever end polls take from.
     pub(crate) fn drain(&self) -> Vec<Task> {
-        std::iter::from_fn(|| self.deque.pop()).collect()
+        std::iter::from_fn(|| steal(&self.own)).collect()
     }
 
     /// Takes the next task, in the order that this module describes.
