@@ -3,8 +3,8 @@
 //! The facade must keep what its production version promises, or a check of the pool on top of it checks nothing; and
 //! it must not keep more. `tests/smoke_loom.rs` and `tests/smoke_shuttle.rs` see to both through this module.
 
-pub mod task;
 pub mod pool;
+pub mod task;
 
 use std::any::Any;
 use std::time::{Duration, Instant};

@@ -1,18 +1,102 @@
-//! The reference pool in the scripts that were written by hand: it does what the production pool does, and shows every
-//! arrow. Any other script of one thread is for `tests/differential.rs`.
+//! The reference pool does what the production pool does: whatever a script of one thread asks for, both come back with the
+//! same observations and numbers, and tell the same events in the same order, but for the ids of workers.
+//!
+//! The spec's monitor reads the reference pool's logs as it reads those of the production pool (`tests/conformance.rs`).
 
 #[path = "conformance/catalog.rs"]
 mod catalog;
 mod common;
 
+use std::fmt;
+use std::sync::mpsc::channel;
+use std::thread;
+
 use common::within;
 use copool::scripted::Scripted;
-use copool::spec::monitor::Monitor;
-use copool::spec::script::{Pool, Script};
-use copool::spec::{Event, Params};
-use copool_model::compare::{exact, run};
+use copool::spec::monitor::{Monitor, at_rest};
+use copool::spec::rename::ByAppearance;
+use copool::spec::script::{Build, Key, Observation, Op, Pool, Script, Seen, Step, Submission};
+use copool::spec::{Event, Outcome, Params, PoolState};
+use copool_model::generate::Case;
 use copool_model::sync::System;
 use copool_model::{Logged, ModelPool, Passing};
+use quickcheck::QuickCheck;
+
+type Model = ModelPool<System>;
+
+/// What can be told of a run.
+#[derive(Debug, PartialEq)]
+struct Run {
+    /// What each operation came back with, the pool's numbers after it, and how many events had been told by then.
+    observations: Vec<(Observation, Observation, usize)>,
+    seen: Vec<Seen>,
+    log: Vec<Event>,
+}
+
+/// Runs a script of one thread on a pool, and drops the pool.
+fn run<P: Logged>(mut pool: P, ops: &[Op]) -> Run {
+    let mut observations = Vec::new();
+    for op in ops {
+        observations.push((pool.apply(op), pool.apply(&Op::Look), pool.log().len()));
+    }
+    let remote = pool.remote();
+    drop(pool);
+    let left = P::arrive(remote);
+    Run { observations, seen: left.seen(), log: numbered_anew(left.log()) }
+}
+
+/// The same log with the participants by the order in which they appear.
+fn numbered_anew(log: Vec<Event>) -> Vec<Event> {
+    let mut names = ByAppearance::default();
+    log.into_iter().map(|event| event.renamed(&mut names)).collect()
+}
+
+/// Why two runs differ, or a log is not one of the spec's.
+struct Wrong(String);
+
+impl fmt::Debug for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The first thing in which two lists differ.
+fn first_difference<T: fmt::Debug + PartialEq>(what: &str, model: &[T], production: &[T]) -> Result<(), String> {
+    let length = model.len().max(production.len());
+    let Some(at) = (0..length).find(|at| model.get(*at) != production.get(*at)) else { return Ok(()) };
+    let before = &production[at.saturating_sub(12)..at.min(production.len())];
+    Err(format!(
+        "{what} {at} differs:\nmodel      {:?}\nproduction {:?}\nbefore it {before:#?}",
+        model.get(at),
+        production.get(at)
+    ))
+}
+
+/// Runs the script on both pools; gives the log of the reference pool.
+fn same(script: &Script) -> Result<Vec<Event>, Wrong> {
+    let [ops] = &script.threads[..] else { panic!("a script of one thread\n{script}") };
+    let model = run(Model::build(&script.build), ops);
+    let production = within(script.to_string(), {
+        let (build, ops) = (script.build.clone(), ops.clone());
+        move || run(Scripted::build(&build), &ops)
+    });
+    match compare(&script.build, true, &model, &production) {
+        Ok(()) => Ok(model.log),
+        Err(why) => Err(Wrong(format!("{script}\n{why}"))),
+    }
+}
+
+/// The runs are the same, and the spec accepts them, to the letter if `exact`.
+fn compare(build: &Build, exact: bool, model: &Run, production: &Run) -> Result<(), String> {
+    first_difference("event", &model.log, &production.log)?;
+    first_difference("what a task saw,", &model.seen, &production.seen)?;
+    first_difference("observation", &model.observations, &production.observations)?;
+    let mut monitor = Monitor::new(Params { exact, lifo: build.lifo, ..Params::default() });
+    model.log.iter().try_for_each(|event| monitor.accept(*event)).map_err(|report| report.to_string())?;
+    at_rest(monitor.state())?;
+    let over = monitor.state().phase == PoolState::Stopped && monitor.state().seats.is_empty();
+    if over { Ok(()) } else { Err("the pool was dropped, and is not stopped".to_owned()) }
+}
 
 fn catalog() -> Vec<(&'static str, Script)> {
     let parse = |(name, text): catalog::Entry| match text.parse() {
@@ -24,13 +108,25 @@ fn catalog() -> Vec<(&'static str, Script)> {
 
 #[test]
 fn both_pools_do_the_same_in_each_written_script() {
-    let wrong = |(name, script): (&'static str, Script)| {
-        let text = script.to_string();
-        let compared = within(text, move || exact::<ModelPool, Scripted>(&script));
-        compared.err().map(|mismatch| format!("{name}\n{mismatch}"))
-    };
+    let wrong = |(name, script)| same(&script).err().map(|why| format!("{name}\n{}", why.0));
     let wrong: Vec<String> = catalog().into_iter().filter_map(wrong).collect();
     assert!(wrong.is_empty(), "{} scripts differ:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// How many scripts are drawn.
+fn cases() -> u64 {
+    std::env::var("COPOOL_MODEL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+}
+
+#[test]
+fn both_pools_do_the_same_in_any_script_of_one_thread() {
+    fn alike(case: Case) -> Result<(), Wrong> {
+        same(&case.0).map(drop)
+    }
+    let cases = cases();
+    let property: fn(Case) -> Result<(), Wrong> = alike;
+    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    println!("{cases} scripts were drawn");
 }
 
 #[test]
@@ -38,20 +134,134 @@ fn the_reference_pool_shows_every_arrow() {
     let mut counts = vec![0; Event::NAMES.len()];
     let mut count = |log: &[Event]| log.iter().for_each(|event| counts[event.arrow() as usize] += 1);
     for (_, script) in catalog() {
-        count(&run::<ModelPool>(&script).log);
+        count(&run(Model::build(&script.build), &script.threads[0]).log);
     }
     // Arrow 19 needs a clock on which a drive blocks.
     let blocked: Script =
         "pool keep-alive 1\nthread\n submit t0 { delay 1 }\n drain\n submit t1 {}\n schedule".parse().unwrap();
-    let mut pool = ModelPool::<System>::with(&blocked.build, Params::default(), Passing::Passes);
-    for op in &blocked.threads[0] {
-        pool.apply(op);
-    }
-    let log = pool.log();
+    let pool = Model::with(&blocked.build, Params::default(), Passing::Passes);
+    let log = run(pool, &blocked.threads[0]).log;
     let mut monitor = Monitor::new(Params::default());
     log.iter().for_each(|event| monitor.accept(*event).unwrap_or_else(|report| panic!("{report}")));
     count(&log);
     let missing: Vec<&str> = (0..Event::ARROWS).filter(|at| counts[*at] == 0).map(|at| Event::NAMES[at]).collect();
     assert!(missing.is_empty(), "{} of {} arrows are missing: {missing:?}", missing.len(), Event::ARROWS);
     println!("{0} of {0} arrows", Event::ARROWS);
+}
+
+// --- several threads, one at a time --------------------------------------------------------------------------------
+
+/// Runs operations of several threads, each on a thread of its own, but one after the other; then the threads go, the
+/// owner first.
+fn run_in_turns<P: Logged + 'static>(build: &Build, threads: usize, ops: &[(usize, Op)]) -> Run {
+    let mut pool = P::build(build);
+    let others: Vec<_> = (1..threads)
+        .map(|_| {
+            let (remote, (ask, asked), (tell, told)) = (pool.remote(), channel::<Op>(), channel());
+            let thread = thread::spawn(move || {
+                let mut pool = P::arrive(remote);
+                asked.iter().for_each(|op| tell.send(pool.apply(&op)).expect("the other side waits for it"));
+            });
+            (ask, told, thread)
+        })
+        .collect();
+    let mut observations = Vec::new();
+    for (by, op) in ops {
+        let observation = match by.checked_sub(1) {
+            None => pool.apply(op),
+            Some(other) => {
+                others[other].0.send(op.clone()).expect("it waits for operations");
+                others[other].1.recv().expect("it answers")
+            }
+        };
+        observations.push((observation, pool.apply(&Op::Look), pool.log().len()));
+    }
+    let remote = pool.remote();
+    drop(pool);
+    for (ask, _, thread) in others {
+        drop(ask);
+        thread.join().expect("it has not panicked");
+    }
+    let left = P::arrive(remote);
+    Run { observations, seen: left.seen(), log: numbered_anew(left.log()) }
+}
+
+/// Deals a script's operations out to three threads: the owner's, one with a seat, and one without.
+fn dealt(script: &Script, deal: &[u8]) -> Vec<(usize, Op)> {
+    let deal = deal.iter().map(|by| usize::from(*by % 3)).chain(std::iter::repeat(0));
+    let dealt = script.threads.concat().into_iter().zip(deal).map(|(op, by)| match op {
+        // Nobody else goes on while one thread waits.
+        Op::Join(key) => (by, Op::JoinTimeout(key, 0)),
+        op => (by, op),
+    });
+    // A task that was withdrawn leaves a tombstone on a deque of production's, which may look like a task nearby: then a task
+    // on another seat gets its worker by arrow 11 rather than by arrow 4.
+    let alone = script.to_string().contains("cancel");
+    [(1, Op::Attach)].into_iter().chain(dealt).filter(|(_, op)| !alone || *op != Op::Attach).collect()
+}
+
+fn same_in_turns(script: &Script, deal: &[u8], exact: bool) -> Result<(), Wrong> {
+    let ops = dealt(script, deal);
+    let name: Vec<String> = ops.iter().map(|(by, op)| format!("{by}: {op}")).collect();
+    let name = format!("{}\n{}", script.build, name.join("\n"));
+    let (model, production) = within(name.clone(), {
+        let build = script.build.clone();
+        move || (run_in_turns::<Model>(&build, 3, &ops), run_in_turns::<Scripted>(&build, 3, &ops))
+    });
+    compare(&script.build, exact, &model, &production).map_err(|why| Wrong(format!("{name}\n{why}")))
+}
+
+#[test]
+fn both_pools_do_the_same_if_several_threads_take_turns() {
+    fn alike(case: Case, deal: Vec<u8>) -> Result<(), Wrong> {
+        same_in_turns(&case.0, &deal, true)
+    }
+    let cases = cases() / 2;
+    let property: fn(Case, Vec<u8>) -> Result<(), Wrong> = alike;
+    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    println!("{cases} scripts were drawn");
+}
+
+#[test]
+fn both_pools_poll_all_queues_in_the_same_order() {
+    let submit = |key| {
+        Op::Submit(Submission { key: Key(key), priority: Some(i64::from(key % 5 == 0)), ..Submission::default() })
+    };
+    // A worker that is there for `min_size` alone polls once, in vain: so the seat comes close to its n-th ageing poll.
+    let in_vain = [Op::SetMin(2), Op::Drain, Op::SetMin(0), Op::Schedule];
+    for ageing in 1..=4 {
+        let polls = in_vain.iter().cloned().cycle().take(4 * (257 * ageing - 120));
+        let waits = Submission { key: Key(255), body: vec![Step::Park], ..Submission::default() };
+        let before = [Op::Submit(waits), Op::Schedule].into_iter().chain(polls);
+        let ops: Vec<Op> = before.chain((0..250).map(submit)).chain([Op::Drain]).collect();
+        // To the two seats and to the injector; the owner drains.
+        let place = |key: u8| if key % 4 == 2 { 2 } else { u8::from(key % 4 == 1) };
+        let deal: Vec<u8> = std::iter::repeat_n(0, ops.len() - 251).chain((0..250).map(place)).collect();
+        // Not to the letter: of a poll that begins with the deques of others, the spec expects another theft as long as
+        // there is anything left to steal.
+        same_in_turns(&Script::single(Build::default(), ops), &deal, false).unwrap();
+    }
+}
+
+#[test]
+fn both_pools_hand_the_queue_of_a_leaving_seat_back_oldest_first() {
+    let text = "pool max 1 lifo\nthread\n submit t0 {}\n submit t1 {}\n submit t2 {}\n leave\n drain";
+    same_in_turns(&text.parse().unwrap(), &[1, 1, 1, 1, 0], true).unwrap();
+}
+
+#[test]
+fn a_task_that_swallows_too_much_is_given_up() {
+    let catches = "catch { park }; ".repeat(20);
+    let script: Script = format!(
+        "pool max 1\nthread\n submit t0 {{ {catches} }}\n schedule\n cancel t0\n submit t1 {{}}\n drain\n take t0"
+    )
+    .parse()
+    .unwrap();
+    let run = run(Model::build(&script.build), &script.threads[0]);
+    let caught = run.seen.iter().filter(|seen| seen.observation == Observation::Caught).count();
+    assert_eq!(caught, 16);
+    assert_eq!(run.observations.last().unwrap().0, Observation::Ended(Outcome::Abandoned, None));
+    let mut monitor = Monitor::new(Params::default());
+    run.log.iter().for_each(|event| monitor.accept(*event).unwrap_or_else(|report| panic!("{report}")));
+    assert_eq!(at_rest(monitor.state()), Ok(()));
 }

@@ -1,4 +1,7 @@
-//! The harness that puts copool through loom and through shuttle.
+//! The reference pool, and the harness that puts it and copool through loom and through shuttle.
+//!
+//! [`ModelPool`] is the pool of the spec with one lock and without stacks; its files bear the names of production's. Read
+//! them in the order `shared`, `queue`, `task`, `suspend`, `worker`, `creator`, `schedule`, `lifecycle`, `pool`.
 //!
 //! The sources of the pool are built three times: as [`copool`], for users, and as [`under_loom`] and
 //! [`under_shuttle`], where they get their atomics, locks and threads from a checker. A test picks a build, and runs it

@@ -68,8 +68,13 @@ impl Core {
     }
 
     fn rob(&mut self, seat: SeatId) -> Option<TaskId> {
-        let others = self.seats.iter_mut().filter(|(other, _)| **other != seat);
-        let (from, task) = others.filter_map(|(from, other)| Some((*from, other.deque.pop_front()?))).next()?;
+        let others: Vec<SeatId> = self.seats.keys().copied().filter(|other| *other != seat).collect();
+        // Whoever was robbed last is robbed first.
+        let first = self.seat(seat).victim;
+        let at = (first..first + others.len()).find(|at| !self.seat(others[at % others.len()]).deque.is_empty())?;
+        let from = others[at % others.len()];
+        let task = self.seat(from).deque.pop_front()?;
+        self.seat(seat).victim = at % others.len();
         self.tell(Event::TaskStolen { seat, from, task });
         Some(task)
     }

@@ -28,6 +28,8 @@ pub(crate) struct Seat {
     pub(crate) polls: u64,
     pub(crate) turns: u64,
     pub(crate) drives: u64,
+    /// Which of the others was robbed last.
+    pub(crate) victim: usize,
     /// The drive ends, or the seat leaves: workers without a task return.
     pub(crate) retiring: bool,
     pub(crate) leaving: bool,
