@@ -89,7 +89,7 @@ fn draw_and_execute(sums: &Sums) {
 fn drawn_scripts_end_well() {
     let sums = Sums::default();
     let kept = Arc::clone(&sums);
-    check_share("drawn scripts", Share(8, 1), move || draw_and_execute(&kept));
+    check_share("drawn scripts", Share(4, 1), move || draw_and_execute(&kept));
     let sum = sums.lock().unwrap_or_else(PoisonError::into_inner);
     println!("        {} events, {} logs needed another order than they were told in", sum.events, sum.reordered);
 }

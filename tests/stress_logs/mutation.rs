@@ -33,35 +33,44 @@ const OPTIONAL: [&str; 16] = [
 /// Events that may come twice, or change places with their neighbours.
 const REPEATABLE: [&str; 5] = ["cancel_requested", "limits_changed", "stop_called", "task_rejected", "worker_exited"];
 
-/// A log with one fault in it.
-type Fault = fn(&mut Vec<Stamped>, at: usize) -> bool;
+/// Puts a fault into a log at a place, if that place is one for it.
+type Fault = fn(Vec<Stamped>, usize) -> Option<Vec<Stamped>>;
+
+fn is_optional(event: Event) -> bool {
+    OPTIONAL.contains(&event.name())
+}
+
+fn is_fixed(event: Event) -> bool {
+    !REPEATABLE.contains(&event.name())
+}
 
 /// Leaves an event out.
-fn drop_one(log: &mut Vec<Stamped>, at: usize) -> bool {
-    !OPTIONAL.contains(&log.remove(at).event.name())
+fn drop_one(mut log: Vec<Stamped>, at: usize) -> Option<Vec<Stamped>> {
+    let left_out = log.remove(at).event;
+    (!is_optional(left_out)).then_some(log)
 }
 
 /// Tells an event twice.
-fn double(log: &mut Vec<Stamped>, at: usize) -> bool {
+fn double(mut log: Vec<Stamped>, at: usize) -> Option<Vec<Stamped>> {
+    let event = log[at].event;
     log.insert(at, log[at]);
-    !OPTIONAL.contains(&log[at].event.name()) && !REPEATABLE.contains(&log[at].event.name())
+    (!is_optional(event) && is_fixed(event)).then_some(log)
 }
 
-/// Exchanges two arrows of one thread.
-fn swap(log: &mut Vec<Stamped>, at: usize) -> bool {
-    let Some(next) = log.get(at + 1).map(|next| next.event) else { return false };
-    let this = std::mem::replace(&mut log[at].event, next);
-    log[at + 1].event = this;
-    let arrow = |event: &Event| (event.arrow() as usize) < Event::ARROWS && !REPEATABLE.contains(&event.name());
-    arrow(&this) && arrow(&next) && this.name() != next.name()
+/// Exchanges two arrows of one thread that follow one another.
+fn swap(mut log: Vec<Stamped>, at: usize) -> Option<Vec<Stamped>> {
+    let (this, next) = (log[at].event, log.get(at + 1)?.event);
+    (log[at].event, log[at + 1].event) = (next, this);
+    let arrow = |event: Event| (event.arrow() as usize) < Event::ARROWS && is_fixed(event);
+    (arrow(this) && arrow(next) && this.name() != next.name()).then_some(log)
 }
 
-/// Tells what happened at the end as if it had at the beginning.
-fn too_early(log: &mut Vec<Stamped>, at: usize) -> bool {
-    let (name, first) = (log[at].event.name(), log[0]);
-    log[at] = Stamped { event: log[at].event, ..first };
+/// Tells what happened later as if it had been the thread's first.
+fn too_early(mut log: Vec<Stamped>, at: usize) -> Option<Vec<Stamped>> {
+    let event = log[at].event;
+    log[at] = Stamped { event, ..log[0] };
     log[..=at].rotate_right(1);
-    at > 5 && !OPTIONAL.contains(&name) && !REPEATABLE.contains(&name)
+    (at > 5 && !is_optional(event) && is_fixed(event)).then_some(log)
 }
 
 #[test]
@@ -78,9 +87,8 @@ fn a_log_with_a_fault_in_it_is_rejected() {
             let mut logs = logs.clone();
             let at = usize::try_from(draw.below(logs[thread].len() as u64)).expect("an index");
             let event = logs[thread][at].event;
-            if !fault(&mut logs[thread], at) {
-                continue;
-            }
+            let Some(faulty) = fault(logs[thread].clone(), at) else { continue };
+            logs[thread] = faulty;
             match judge(params(), &[], &logs) {
                 Ok(_) => missed.push((name, event)),
                 Err(_) => *rejected.entry(name).or_default() += 1,
