@@ -165,6 +165,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
          thread\n attach\n fail-stack\n schedule\n submit t2 {}\n schedule",
     ),
     (
+        "a stack is refused while a worker asks whether it is surplus",
+        Blocking,
+        "pool min 1 max 2\nthread\n fail-stack\n schedule\n schedule\nthread\n attach\n submit t0 { suspend }\n schedule\n \
+         schedule",
+    ),
+    (
         "throws that are swallowed, on two seats",
         Blocking,
         "pool max 2\nthread\n submit t0 { catch { park-timeout 9000000 }; catch { suspend }; return 3 }\n submit t1 { cancel t0 }\n \

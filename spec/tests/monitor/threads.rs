@@ -51,7 +51,7 @@ fn a_task_of_a_seat_that_leaves_may_be_polled_before_the_seat_has_left() {
     .concat();
     assert_eq!(loose_and_exact(1, &log).0, Ok(()));
     let (stays, _) = loose_and_exact(1, &[&log[..5], &log[6..]].concat());
-    assert_eq!(stays, Err("the task is in no queue that this seat may poll".to_owned()), "it would have to be stolen");
+    assert_eq!(stays, Err("the task is in another seat's deque".to_owned()), "it would have to be stolen");
 }
 
 #[test]
@@ -74,6 +74,30 @@ fn a_worker_may_be_added_after_the_creator_let_an_idle_one_go() {
     ]);
     let (loose, exact) = loose_and_exact(2, &log);
     assert_eq!((loose, exact.is_err()), (Ok(()), true));
+}
+
+#[test]
+fn a_worker_may_leave_for_one_that_another_seat_then_gets_no_stack_for() {
+    let (other, worker, task) = (SeatId(1), w(0), t(1));
+    let leaves = |before: Vec<Event>| {
+        let mut log = vec![Event::LimitsChanged { min: 1, max: 2, keep_alive: 0 }, accepted(task)];
+        log.extend(log![SeatAttached { seat: other }, ScheduleCalled { seat: other }, ScheduleCalled { seat: SEAT }]);
+        log.extend(log![WorkerCreated { seat: SEAT, worker }, WorkerResumed { seat: SEAT, worker }]);
+        log.extend([runs(worker, task), returns(worker, task), log![NextPoll { seat: SEAT, worker }]].concat());
+        log.extend(log![TaskPolled { seat: SEAT, worker }, PollFailed { seat: SEAT, worker }]);
+        log.extend(before);
+        log.extend(log![TimeOver { seat: SEAT, worker }, SurplusAsked { seat: SEAT, worker }]);
+        log.extend(log![SurplusGranted { seat: SEAT, worker }, WorkerExited { seat: SEAT, worker }]);
+        log
+    };
+    let refused = log![StackExhausted { seat: other }];
+    let (loose, exact) = loose_and_exact(2, &leaves(refused));
+    assert_eq!((loose, exact.is_err()), (Ok(()), true));
+    assert_eq!(
+        loose_and_exact(2, &leaves(Vec::new())).0,
+        Err("min_size workers live".to_owned()),
+        "nobody reserved one"
+    );
 }
 
 #[test]
