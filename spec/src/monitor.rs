@@ -191,8 +191,8 @@ pub struct Stamped {
 }
 
 /// The log of one thread, which takes a stamp with each event. What a thread tells, it did since it told the event before:
-/// that is the interval. An abandonment is the exception: it and its outcome are one step, told as two events, and have one
-/// interval.
+/// that is the interval. The exception is one step that is told as several events: an abandonment and its outcome, and the leaving
+/// of a worker, whose count may be released before the first of its arrows is told. These have one interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadLog {
     entries: Vec<Stamped>,
@@ -207,13 +207,7 @@ impl ThreadLog {
 
     /// The thread tells an event that has happened by now.
     pub fn tell(&mut self, stamp: u64, event: Event) {
-        let begin = match (self.entries.last(), event) {
-            (
-                Some(Stamped { begin, event: Event::TaskAbandoned { task }, .. }),
-                Event::OutcomePublished { task: same, .. },
-            ) if *task == same => *begin,
-            _ => self.last,
-        };
+        let begin = self.entries.last().filter(|last| one_step(last.event, event)).map_or(self.last, |last| last.begin);
         self.entries.push(Stamped { begin, end: stamp, event });
         self.last = stamp;
     }
@@ -222,6 +216,17 @@ impl ThreadLog {
     #[must_use]
     pub fn entries(&self) -> &[Stamped] {
         &self.entries
+    }
+}
+
+/// Whether an event is told of the same step as the event before it on its thread.
+fn one_step(before: Event, event: Event) -> bool {
+    match (before, event) {
+        (Event::TaskAbandoned { task }, Event::OutcomePublished { task: same, .. }) => task == same,
+        (Event::TimeOver { worker, .. }, Event::SurplusAsked { worker: same, .. })
+        | (Event::SurplusAsked { worker, .. }, Event::SurplusGranted { worker: same, .. })
+        | (Event::SurplusGranted { worker, .. }, Event::WorkerExited { worker: same, .. }) => worker == same,
+        _ => false,
     }
 }
 

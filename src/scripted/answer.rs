@@ -41,7 +41,8 @@ pub(super) fn ended(result: Result<u64, JoinError>) -> Observation {
         Err(JoinError::WouldBlockSeat(_)) => Refusal::WouldBlockSeat,
         Err(JoinError::Unwinding(_)) => Refusal::Unwinding,
         Err(JoinError::OtherPool) => Refusal::OtherPool,
-        Err(JoinError::Held) => unreachable!("a script gives the handle of every task up"),
+        // Another thread has submitted it, and has not given the handle up yet.
+        Err(JoinError::Held) => Refusal::NoSuchTask,
         Err(JoinError::WrongType) => unreachable!("every task of a script returns the same type"),
     };
     Observation::Refused(refusal)

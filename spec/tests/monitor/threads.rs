@@ -101,13 +101,20 @@ fn a_worker_may_leave_for_one_that_another_seat_then_gets_no_stack_for() {
 }
 
 #[test]
-fn an_abandonment_and_its_outcome_have_one_interval() {
-    let (task, outcome) = (t(1), Outcome::Abandoned);
+fn events_of_one_step_have_one_interval() {
+    let (seat, worker, task, outcome) = (SEAT, w(0), t(1), Outcome::Abandoned);
     let mut log = ThreadLog::default();
     log.begin(3);
     log.tell(5, Event::TaskAbandoned { task });
     log.tell(9, Event::OutcomePublished { task, outcome });
     log.tell(12, Event::OutcomePublished { task: t(2), outcome });
     let intervals: Vec<_> = log.entries().iter().map(|entry| (entry.begin, entry.end)).collect();
-    assert_eq!(intervals, [(3, 5), (3, 9), (9, 12)]);
+    assert_eq!(intervals, [(3, 5), (3, 9), (9, 12)], "an abandonment and its outcome");
+    let mut log = ThreadLog::default();
+    log.tell(2, Event::PollFailed { seat, worker });
+    let leaves = log![TimeOver { seat, worker }, SurplusAsked { seat, worker }, SurplusGranted { seat, worker }];
+    leaves.into_iter().chain(log![WorkerExited { seat, worker }]).for_each(|event| log.tell(5, event));
+    log.tell(6, Event::WorkerExited { seat, worker: w(1) });
+    let begins: Vec<u64> = log.entries().iter().map(|entry| entry.begin).collect();
+    assert_eq!(begins, [0, 2, 2, 2, 2, 5], "a worker that leaves, and another");
 }
