@@ -15,19 +15,18 @@
 //! Tested by `tests/differential.rs`, with pools that lie.
 
 mod judge;
-mod names;
 mod outcome;
 mod report;
 
 use std::fmt;
 
 use copool_spec::Event;
+use copool_spec::rename::ByAppearance;
 use copool_spec::script::{Numbers, Observation, Op, Pool, Script, Seen};
 
 use crate::Logged;
 
 pub use judge::{follows, judge, judge_log};
-pub use names::Names;
 pub use outcome::outcome;
 pub use report::Mismatch;
 
@@ -115,15 +114,16 @@ impl fmt::Display for Difference {
 }
 
 fn first_difference(left: (&'static str, &Run), right: (&'static str, &Run)) -> Option<Difference> {
-    let (mut left_names, mut right_names) = (Names::default(), Names::default());
+    let (mut left_names, mut right_names) = (ByAppearance::default(), ByAppearance::default());
     let (a, b) = (left.1, right.1);
     let (mut told, mut seen) = ((0, 0), (0, 0));
     for (at, (x, y)) in a.ops.iter().zip(&b.ops).enumerate() {
         let differs = |what: String, a: String, b: String| {
             Some(Difference { op: at + 1, what, left: (left.0, a), right: (right.0, b) })
         };
-        let events_left = a.log[told.0..x.told].iter().map(|event| left_names.rename(*event)).collect::<Vec<_>>();
-        let events_right = b.log[told.1..y.told].iter().map(|event| right_names.rename(*event)).collect::<Vec<_>>();
+        let events_left = a.log[told.0..x.told].iter().map(|event| event.renamed(&mut left_names)).collect::<Vec<_>>();
+        let events_right =
+            b.log[told.1..y.told].iter().map(|event| event.renamed(&mut right_names)).collect::<Vec<_>>();
         if let Some((n, event_left, event_right)) = parting(&events_left, &events_right) {
             return differs(format!("event {} of the log differs", told.0 + n + 1), event_left, event_right);
         }

@@ -10,7 +10,7 @@ use crate::CoroutinePool;
 /// A call of a task that does not wait for it any more, so that waking it does nothing.
 fn call(pool: &CoroutinePool, job: &mut (impl FnMut() + Send + 'static)) -> Call {
     let seat = pool.seat();
-    let (task, _) = Task::pair(Some(&*seat), seat.rooms.home(), (TaskId(0), None), || ());
+    let (task, _) = Task::pair(Some(seat), seat.rooms.home(), (TaskId(0), None), || ());
     let crate::task::Begin::Waits(generation) = task.core().wait.begin(Wait::Syscall) else { unreachable!() };
     assert!(task.core().wait.wake(generation).is_some());
     Call { job, task, generation }
