@@ -71,6 +71,7 @@ fn the_seeds_of_interleaving_reach_every_arrow_and_end_well() {
 #[test]
 fn what_failed_once_does_not_again() {
     let scripts = files("tests/regressions/differential");
+    assert!(!scripts.is_empty(), "nothing ever failed?");
     for file in &scripts {
         let text = String::from_utf8(read(file)).expect("a script is text");
         let script: Script = text.parse().unwrap_or_else(|why| panic!("{}: {why}", file.display()));
