@@ -3,15 +3,18 @@
 //! ```text
 //! cargo run --release -p copool-model --bin mutants                  all of them, going on where the last run stopped
 //! cargo run --release -p copool-model --bin mutants -- NAME…         those whose names contain one of these words
-//! cargo run --release -p copool-model --bin mutants -- --rotate 10   ten, others every day; fails if one survives
+//! cargo run --release -p copool-model --bin mutants -- --rotate 10   ten that were caught, others every day: they still are
 //! cargo run --release -p copool-model --bin mutants -- --list        what there is
 //! cargo run --release -p copool-model --bin mutants -- --table       writes the matrix of what is known
 //! ```
 //!
 //! A link is a set of tests ([`link::LINKS`]). Before the first mutant each link has to pass on the sources as they are, and
 //! the time that takes sets the limit beyond which a mutant counts as caught because it hangs. The rows are kept in
-//! `target/mutants/`, and the matrix in `model/MUTANTS.md`; a row is stale once the mutant or a file that it changes is
-//! another. A mutant that does not apply, or does not compile, is an error.
+//! `model/mutants/matrix.tsv`, and the matrix that people read is made of them, `model/MUTANTS.md`; a row is stale once the
+//! mutant or a file that it changes is another. A mutant that does not apply, or does not compile, is an error.
+//!
+//! `--rotate` is for after the tests have passed: it takes their word for the sources as they are, and begins with the link
+//! that has caught the mutant before.
 #![forbid(unsafe_code)]
 
 mod link;
@@ -42,7 +45,12 @@ struct Yard {
     root: PathBuf,
     copy: PathBuf,
     limits: BTreeMap<&'static str, Duration>,
+    /// Only sees whether what was caught still is.
+    rotates: bool,
 }
+
+/// For how long a link may run if it was not timed.
+const UNTIMED: Duration = Duration::from_secs(900);
 
 fn main() -> ExitCode {
     match run() {
@@ -66,18 +74,19 @@ fn run() -> Result<bool, String> {
     }
     let yard = root.join("target/mutants");
     fs::create_dir_all(&yard).map_err(|error| format!("{}: {error}", yard.display()))?;
-    let mut matrix = Matrix::load(yard.join("rows"));
+    let mut matrix = Matrix::load(root.join("model/mutants/matrix.tsv"));
     let mut survivors = 0;
     if !wanted.table {
-        let chosen = wanted.choose(&all);
+        let chosen = wanted.choose(&all, &matrix);
         if chosen.is_empty() {
             return Err("no mutant has such a name; --list shows them".to_owned());
         }
-        let mut yard = Yard { copy: yard.join("copy"), root: root.clone(), limits: BTreeMap::new() };
+        let limits = BTreeMap::new();
+        let mut yard = Yard { copy: yard.join("copy"), root: root.clone(), limits, rotates: wanted.rotate.is_some() };
         yard.fill()?;
         for (number, mutant) in chosen.iter().enumerate() {
             print!("{}/{} {}", number + 1, chosen.len(), mutant.name);
-            survivors += usize::from(!yard.judge(mutant, &mut matrix, wanted.rotate.is_some())?);
+            survivors += usize::from(!yard.judge(mutant, &mut matrix)?);
         }
         println!("mutants: {} judged, {survivors} survive unexplained", chosen.len());
     }
@@ -111,9 +120,10 @@ fn wanted() -> Result<Wanted, String> {
 }
 
 impl Wanted {
-    fn choose<'a>(&self, all: &'a [Mutant]) -> Vec<&'a Mutant> {
+    fn choose<'a>(&self, all: &'a [Mutant], matrix: &Matrix) -> Vec<&'a Mutant> {
         let named = |mutant: &&Mutant| {
-            self.words.is_empty() || self.words.iter().any(|word| mutant.name.contains(word.as_str()))
+            let meant = self.words.is_empty() || self.words.iter().any(|word| mutant.name.contains(word.as_str()));
+            meant && (self.rotate.is_none() || matrix.caught_by(&mutant.name).is_some())
         };
         let chosen: Vec<&Mutant> = all.iter().filter(named).collect();
         let Some(count) = self.rotate.filter(|count| *count < chosen.len()) else { return chosen };
@@ -171,11 +181,11 @@ impl Yard {
     }
 
     /// Puts one mutant through its links and keeps the row. Whether it was caught, or is explained.
-    fn judge(&mut self, mutant: &Mutant, matrix: &mut Matrix, anew: bool) -> Result<bool, String> {
+    fn judge(&mut self, mutant: &Mutant, matrix: &mut Matrix) -> Result<bool, String> {
         let files = mutant.applied(&self.root).map_err(|stale| stale.to_string())?;
         let texts = files.iter().map(|(_, text)| text.as_str());
         let digest = digest([mutant.fault.as_str()].into_iter().chain(texts));
-        if let Some(row) = matrix.row(&mutant.name, &digest).filter(|_| !anew) {
+        if let Some(row) = matrix.row(&mutant.name, &digest).filter(|_| !self.rotates) {
             println!(": {} (kept)", row.link.as_deref().unwrap_or("survived"));
             return Ok(row.link.is_some() || mutant.equivalent.is_some());
         }
@@ -183,9 +193,12 @@ impl Yard {
             let orderings = mutant.name.starts_with(ordering::KIND);
             mutant.hunks.iter().any(|hunk| link.concerns(&hunk.file)) && (!orderings || link.name == LOOM)
         };
-        let links: Vec<&Link> = LINKS.iter().filter(concerned).collect();
-        for link in &links {
-            self.limit(link)?;
+        let mut links: Vec<&Link> = LINKS.iter().filter(concerned).collect();
+        let caught = matrix.caught_by(&mutant.name).map(str::to_owned);
+        if self.rotates {
+            links.sort_by_key(|link| Some(link.name) != caught.as_deref());
+        } else {
+            links.iter().try_for_each(|link| self.limit(link))?;
         }
         self.write(&files)?;
         let row = self.chain(mutant, &links, digest);
@@ -197,14 +210,16 @@ impl Yard {
             (None, Some(why)) => println!(": survives, as it should: {why}"),
             (None, None) => println!(": SURVIVES ({:.1} s)", row.seconds),
         }
-        matrix.keep(&mutant.name, row).map_err(|error| error.to_string())?;
+        if !self.rotates {
+            matrix.keep(&mutant.name, row).map_err(|error| error.to_string())?;
+        }
         Ok(caught || mutant.equivalent.is_some())
     }
 
     fn chain(&self, mutant: &Mutant, links: &[&Link], digest: String) -> Result<Row, String> {
         let mut total = Duration::ZERO;
         for link in links {
-            let (run, took) = link.run(&self.copy, self.limits[link.name]);
+            let (run, took) = link.run(&self.copy, self.limits.get(link.name).copied().unwrap_or(UNTIMED));
             total += took;
             match run {
                 Run::Broken(errors) => return Err(format!("{} does not compile: {errors}", mutant.name)),

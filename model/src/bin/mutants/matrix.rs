@@ -71,6 +71,11 @@ impl Matrix {
         self.rows.get(name).filter(|row| row.digest == digest)
     }
 
+    /// The link that caught a mutant when it was last run, stale or not.
+    pub(crate) fn caught_by(&self, name: &str) -> Option<&str> {
+        self.rows.get(name)?.link.as_deref()
+    }
+
     /// Keeps a row.
     pub(crate) fn keep(&mut self, name: &str, row: Row) -> io::Result<()> {
         self.rows.insert(name.to_owned(), row);
