@@ -31,7 +31,8 @@ const OPTIONAL: [&str; 16] = [
 ];
 
 /// Events that may come twice, or change places with their neighbours.
-const REPEATABLE: [&str; 5] = ["cancel_requested", "limits_changed", "stop_called", "task_rejected", "worker_exited"];
+const REPEATABLE: [&str; 6] =
+    ["cancel_requested", "limits_changed", "nothing_to_do", "stop_called", "task_rejected", "worker_exited"];
 
 /// Puts a fault into a log at a place, if that place is one for it.
 type Fault = fn(Vec<Stamped>, usize) -> Option<Vec<Stamped>>;
@@ -70,7 +71,7 @@ fn too_early(mut log: Vec<Stamped>, at: usize) -> Option<Vec<Stamped>> {
     let event = log[at].event;
     log[at] = Stamped { event, ..log[0] };
     log[..=at].rotate_right(1);
-    let may_be = matches!(event, Event::TaskAccepted { .. }) || is_optional(event);
+    let may_be = matches!(event, Event::TaskAccepted { .. } | Event::SeatAttached { .. }) || is_optional(event);
     (at > 5 && !may_be && is_fixed(event)).then_some(log)
 }
 
