@@ -99,9 +99,10 @@ impl Post {
     pub(crate) fn announce(&self) {
         // First, so that whoever takes the announcement back finds it counted.
         self.shared.signals.add_sleeper();
-        // Ordering: Relaxed; the fence below orders it before the look again, and pairs with the light fence of whoever
-        // brings work and then reads it.
-        self.sleeping.swap(true, Ordering::Relaxed);
+        // Ordering: Release pairs with the Acquire of whoever takes the announcement back, whose decrement must not come
+        // before the increment above. The fence below orders it before the look again, and pairs with the light fence of
+        // whoever brings work and then reads it.
+        self.sleeping.swap(true, Ordering::Release);
         heavy_fence();
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::pool::{Core, Signals};
 use copool_model::under_loom::spec::{Outcome, PoolState};
-use copool_model::under_loom::{AttachError, CoroutinePool, PoolHandle, RejectReason, TaskRef};
+use copool_model::under_loom::{AttachError, Cancel, CoroutinePool, PoolHandle, RejectReason, TaskRef};
 
 /// Submits a task that holds `token`. The reference to it if it is accepted; if not, the closure has come back whole.
 fn submit(handle: &PoolHandle, token: &Arc<()>) -> Option<TaskRef> {
@@ -67,6 +67,65 @@ fn from_elsewhere_a_submission_is_rejected_or_has_an_outcome() {
         let handle = pool.handle();
         drop(pool);
         assert_over(&handle, accepted.as_ref(), &[Outcome::Returned, Outcome::Abandoned], &token);
+    });
+}
+
+#[test]
+fn a_submission_during_the_owners_drop_has_an_outcome_or_is_rejected() {
+    check("gate: a foreign submission and the owner's drop", Bounds::preemptions().uneven(), || {
+        let token = Arc::new(());
+        let pool = CoroutinePool::builder().max_size(1).build().unwrap();
+        let handle = pool.handle();
+        let submitter = thread::spawn({
+            let (handle, token) = (pool.handle(), Arc::clone(&token));
+            move || submit(&handle, &token)
+        });
+        drop(pool);
+        let accepted = submitter.join().unwrap();
+        assert_over(&handle, accepted.as_ref(), &[Outcome::Abandoned], &token);
+    });
+}
+
+#[test]
+fn whoever_sees_a_pool_stopped_or_quiet_sees_every_outcome() {
+    check("gate: a look at a pool that is stopped", Bounds::preemptions().unreduced().at_most(1), || {
+        let mut pool = CoroutinePool::builder().max_size(1).build().unwrap();
+        let run = pool.spawn(|| ()).unwrap().task_ref();
+        let looker = thread::spawn({
+            let handle = pool.handle();
+            move || {
+                if handle.state() == PoolState::Stopped || handle.outstanding() == 0 {
+                    assert!(run.is_finished());
+                }
+            }
+        });
+        pool.try_schedule_task().unwrap();
+        pool.stop(Duration::ZERO);
+        looker.join().unwrap();
+    });
+    check("gate: a look at a pool whose last task is cancelled", Bounds::complete(), || {
+        let pool = CoroutinePool::builder().build().unwrap();
+        let task = pool.spawn(|| ()).unwrap();
+        let task_ref = task.task_ref();
+        let canceller = thread::spawn(move || assert_eq!(task.cancel(), Cancel::NeverRuns));
+        if pool.outstanding() == 0 {
+            assert_eq!(task_ref.outcome(), Some(Outcome::Cancelled));
+        }
+        canceller.join().unwrap();
+    });
+    check("gate: a look at a pool that is dropped", Bounds::preemptions().unreduced().at_most(1), || {
+        let pool = CoroutinePool::builder().build().unwrap();
+        let task = pool.spawn(|| ()).unwrap().task_ref();
+        let looker = thread::spawn({
+            let handle = pool.handle();
+            move || {
+                if handle.state() == PoolState::Stopped {
+                    assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+                }
+            }
+        });
+        drop(pool);
+        looker.join().unwrap();
     });
 }
 
@@ -195,7 +254,7 @@ fn a_leaving_seat_takes_no_task_from_another_with_it() {
 
 #[test]
 fn what_a_leaving_seat_hands_back_during_a_stop_has_an_outcome() {
-    check("gate: a seat leaves during a stop", Bounds::preemptions().uneven().at_most(1), || {
+    check("gate: a seat leaves during a stop", Bounds::preemptions().uneven(), || {
         let token = Arc::new(());
         let pool = CoroutinePool::builder().max_size(1).build().unwrap();
         let leaver = thread::spawn({

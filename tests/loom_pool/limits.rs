@@ -198,21 +198,37 @@ fn once_shut_nothing_is_reserved_and_all_that_was_is_over() {
 }
 
 #[test]
-fn workers_above_a_lowered_max_are_told_until_there_are_none() {
+fn workers_above_a_lowered_max_are_told_whoever_raises_it_meanwhile() {
+    check("limits: max raised while it is lowered", Bounds::complete(), || {
+        let pool = CoroutinePool::builder().max_size(3).build().unwrap();
+        let (handle, core) = (pool.handle(), Core::of(&pool));
+        assert!(core.reserve() && core.reserve());
+        handle.set_max_size(1).unwrap();
+        assert!(core.is_lowered());
+        let user = thread::spawn(move || handle.set_max_size(1).unwrap());
+        pool.set_max_size(2).unwrap();
+        user.join().unwrap();
+        let lowered = core.numbers().max == 1;
+        assert!(core.is_lowered() || !lowered, "a worker above max must be told");
+        assert_eq!(core.leaves_above_max(), lowered);
+        assert_eq!(core.numbers().running, if lowered { 1 } else { 2 });
+        (0..core.numbers().running).for_each(|_| core.release());
+    });
+}
+
+#[test]
+fn a_worker_above_a_lowered_max_leaves_once() {
     check("limits: max lowered while a worker looks", Bounds::complete(), || {
         let pool = CoroutinePool::builder().max_size(3).build().unwrap();
         let (handle, core) = (pool.handle(), Core::of(&pool));
         assert!(core.reserve() && core.reserve());
-        // As after an earlier lowering, so that the worker finds it out of date.
-        handle.set_max_size(1).unwrap();
-        handle.set_max_size(2).unwrap();
         let user = thread::spawn(move || handle.set_max_size(1).unwrap());
         let mut left = u32::from(core.leaves_above_max());
         user.join().unwrap();
-        let told = core.is_lowered();
         left += u32::from(core.leaves_above_max());
-        assert!(told || left == 1, "a worker above max must be told");
+        left += u32::from(core.leaves_above_max());
         assert_eq!((core.numbers().running, left), (1, 1));
+        assert!(!core.is_lowered());
         core.release();
     });
 }

@@ -5,7 +5,7 @@
 
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::pool::{self, Core, Polled};
-use copool_model::under_loom::{Cancel, CoroutinePool, JoinHandle, PoolHandle};
+use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, JoinHandle, PoolHandle, park};
 
 /// Polls, and sleeps whenever there is nothing.
 fn await_task(seat: &CoroutinePool) -> Polled {
@@ -125,7 +125,7 @@ fn a_seat_going_to_sleep_for_want_of_a_worker_hears_of_one() {
 
 #[test]
 fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
-    check("sleep: the only stack is given back", Bounds::preemptions().uneven().at_most(1), || {
+    check("sleep: the only stack is given back", Bounds::preemptions().uneven(), || {
         let seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
         let holder = thread::spawn({
@@ -170,6 +170,20 @@ fn a_seat_that_waits_for_quiet_hears_of_the_last_outcome() {
         canceller.join().unwrap();
         assert_awake_and_empty(&Core::of(&seat), &seat, []);
         assert!(!Core::of(&seat).has_watchers());
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_hears_of_a_task_of_its_own_that_is_unparked() {
+    check("sleep: a task parks, and is unparked", Bounds::preemptions().uneven().at_most(1), || {
+        let mut seat = CoroutinePool::builder().max_size(1).build().unwrap();
+        let mut task = seat.spawn(park).unwrap();
+        let parked = task.task_ref();
+        let other = thread::spawn(move || parked.unpark());
+        assert_eq!(seat.wait(&task).unwrap(), DriveEnd::AllDone);
+        other.join().unwrap();
+        task.try_join().unwrap().unwrap();
+        assert!(!Core::of(&seat).has_sleepers());
     });
 }
 
