@@ -72,7 +72,7 @@ fn from_elsewhere_a_submission_is_rejected_or_has_an_outcome() {
 
 #[test]
 fn a_submission_during_the_owners_drop_has_an_outcome_or_is_rejected() {
-    check("gate: a foreign submission and the owner's drop", Bounds::preemptions().uneven(), || {
+    check("gate: a foreign submission and the owner's drop", Bounds::preemptions().uneven().at_most(1), || {
         let token = Arc::new(());
         let pool = CoroutinePool::builder().max_size(1).build().unwrap();
         let handle = pool.handle();
