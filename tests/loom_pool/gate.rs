@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::pool::{Core, Signals};
-use copool_model::under_loom::spec::{Outcome, PoolState};
-use copool_model::under_loom::{AttachError, Cancel, CoroutinePool, PoolHandle, RejectReason, TaskRef};
+use copool_model::under_loom::spec::{Event, Outcome, PoolState};
+use copool_model::under_loom::{AttachError, Cancel, CoroutinePool, Listener, PoolHandle, RejectReason, TaskRef};
 
 /// Submits a task that holds `token`. The reference to it if it is accepted; if not, the closure has come back whole.
 fn submit(handle: &PoolHandle, token: &Arc<()>) -> Option<TaskRef> {
@@ -83,6 +84,35 @@ fn a_submission_during_the_owners_drop_has_an_outcome_or_is_rejected() {
         drop(pool);
         let accepted = submitter.join().unwrap();
         assert_over(&handle, accepted.as_ref(), &[Outcome::Abandoned], &token);
+    });
+}
+
+/// Opens its gate between the acceptance of a task and its push.
+struct Accepted(Arc<Gate>);
+
+impl Listener for Accepted {
+    fn on_event(&self, event: &Event) {
+        if matches!(event, Event::TaskAccepted { .. }) {
+            self.0.open(1);
+        }
+    }
+}
+
+#[test]
+fn a_task_that_is_accepted_before_the_owners_drop_and_queued_after_it_has_an_outcome() {
+    check("gate: a push and the owner's drop", Bounds::preemptions().uneven().at_most(1), || {
+        let token = Arc::new(());
+        let gate = Arc::new(Gate::new());
+        let pool = CoroutinePool::builder().listener(Accepted(Arc::clone(&gate))).build().unwrap();
+        let handle = pool.handle();
+        let submitter = thread::spawn({
+            let (handle, token) = (pool.handle(), Arc::clone(&token));
+            move || submit(&handle, &token)
+        });
+        gate.wait();
+        drop(pool);
+        let accepted = submitter.join().unwrap().expect("the pool was open");
+        assert_over(&handle, Some(&accepted), &[Outcome::Abandoned], &token);
     });
 }
 
