@@ -1,5 +1,8 @@
 //! The signals word: what a submission or a completion has to look at, in one read-mostly word of the pool.
 //!
+//! What a flag was set after comes with the flag, so setters release and readers acquire. The counts carry nothing: for
+//! them Relaxed would do, as read-modify-writes they keep what the flags release, and the fences order them.
+//!
 //! In a running pool where nobody sleeps and nobody watches it is zero, and the hot paths read it and go on. It
 //! changes by read-modify-write only.
 //!

@@ -52,7 +52,8 @@ impl Post {
     }
 
     pub(crate) fn set_leaving(&self) {
-        // Ordering: AcqRel; whoever wakes the seat for a task after this looks for another one.
+        // Ordering: AcqRel; whoever wakes the seat for a task after this looks for another one. Relaxed would do: a waker that
+        // comes too early has its wake-up passed on.
         self.leaving.swap(true, Ordering::AcqRel);
     }
 
@@ -113,7 +114,8 @@ impl Post {
 
     /// Takes the announcement back, if no waker has.
     pub(crate) fn rise(&self) {
-        // Ordering: AcqRel; of the seat and its wakers one takes the announcement back, and follows what the other did.
+        // Ordering: AcqRel; of the seat and its wakers one takes the announcement back, and follows what the other did. The
+        // count is all that depends on it, and the seat, which counted itself, needs it for nothing.
         if self.sleeping.swap(false, Ordering::AcqRel) {
             self.shared.signals.remove_sleeper();
         }

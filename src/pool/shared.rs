@@ -222,7 +222,7 @@ impl Shared {
 
     pub(crate) fn register(&self, post: &Arc<Post>) {
         self.registry.lock().posts.push(Arc::clone(post));
-        // Ordering: Release; who sees the new version and then locks sees the change anyway.
+        // Ordering: Release; Relaxed would do, who sees the new version and then locks sees the change anyway.
         self.registry_version.fetch_add(1, Ordering::Release);
     }
 

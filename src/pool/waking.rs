@@ -116,6 +116,8 @@ impl Shared {
     pub(crate) fn watch(&self, waiter: Waiter) {
         self.watchers.lock().push(waiter);
         self.signals.add_watcher();
+        // Whoever watches has closed the pool and fenced that, so that outcomes look here in any case; in a pool that is
+        // not closed this fence would be what shows them the watcher.
         heavy_fence();
     }
 
