@@ -97,14 +97,15 @@ impl Link {
         self.below.is_empty() || self.below.iter().any(|below| file.starts_with(below))
     }
 
-    /// Runs this link on the copy at `root`, for at most `limit`, and says how long the tests took.
-    pub(crate) fn run(&self, root: &Path, limit: Duration) -> (Run, Duration) {
+    /// Runs this link on the copy at `root`, or only the tests whose names contain one of `pieces`, for at most `limit`, and says
+    /// how long the tests took.
+    pub(crate) fn run(&self, root: &Path, limit: Duration, pieces: &[&str]) -> (Run, Duration) {
         let log = root.with_extension("log");
         if self.cargo(root, &log, &["--no-run"], BUILD_LIMIT) != End::Succeeded {
             return (Run::Broken(errors(&read(&log))), Duration::ZERO);
         }
         let begin = Instant::now();
-        let end = self.cargo(root, &log, &["--", "--nocapture", "--test-threads=2"], limit);
+        let end = self.cargo(root, &log, &[&["--", "--nocapture", "--test-threads=2"], pieces].concat(), limit);
         let took = begin.elapsed();
         let text = read(&log);
         let run = match end {

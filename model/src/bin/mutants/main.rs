@@ -185,6 +185,12 @@ impl Yard {
         let files = mutant.applied(&self.root).map_err(|stale| stale.to_string())?;
         let texts = files.iter().map(|(_, text)| text.as_str());
         let digest = digest([mutant.fault.as_str()].into_iter().chain(texts));
+        if let Some(why) =
+            mutant.equivalent.as_ref().filter(|_| !self.rotates && mutant.name.starts_with(ordering::KIND))
+        {
+            println!(": equivalent: {why}");
+            return Ok(true);
+        }
         if let Some(row) = matrix.row(&mutant.name, &digest).filter(|_| !self.rotates) {
             println!(": {} (kept)", row.link.as_deref().unwrap_or("survived"));
             return Ok(row.link.is_some() || mutant.equivalent.is_some());
@@ -197,7 +203,7 @@ impl Yard {
         let caught = matrix.caught_by(&mutant.name).map(str::to_owned);
         if self.rotates {
             links.sort_by_key(|link| Some(link.name) != caught.as_deref());
-        } else {
+        } else if !mutant.name.starts_with(ordering::KIND) {
             links.iter().try_for_each(|link| self.limit(link))?;
         }
         self.write(&files)?;
@@ -219,7 +225,10 @@ impl Yard {
     fn chain(&self, mutant: &Mutant, links: &[&Link], digest: String) -> Result<Row, String> {
         let mut total = Duration::ZERO;
         for link in links {
-            let (run, took) = link.run(&self.copy, self.limits.get(link.name).copied().unwrap_or(UNTIMED));
+            let limit = self.limits.get(link.name).copied().unwrap_or(UNTIMED);
+            let pieces =
+                if mutant.name.starts_with(ordering::KIND) { ordering::pieces(&mutant.hunks[0].file) } else { &[] };
+            let (run, took) = link.run(&self.copy, limit, pieces);
             total += took;
             match run {
                 Run::Broken(errors) => return Err(format!("{} does not compile: {errors}", mutant.name)),
@@ -235,7 +244,7 @@ impl Yard {
         if self.limits.contains_key(link.name) {
             return Ok(());
         }
-        match link.run(&self.copy, Duration::from_secs(1800)) {
+        match link.run(&self.copy, Duration::from_secs(1800), &[]) {
             (Run::Passed, took) => {
                 eprintln!("\n{} passes on the sources as they are, in {:.0} s", link.name, took.as_secs_f64());
                 self.limits.insert(link.name, took * 3 + Duration::from_secs(30));

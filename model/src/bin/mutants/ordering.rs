@@ -8,23 +8,29 @@ use crate::mutant::{Hunk, Mutant, Stale};
 /// The kind of these mutants, the first part of their names.
 pub(crate) const KIND: &str = "ordering";
 
-/// The files whose orderings a protocol rests on. Those of `src/sync` are the facade, which is another one under loom.
-pub(crate) const FILES: &[&str] = &[
-    "src/creator/limits.rs",
-    "src/lifecycle.rs",
-    "src/lifecycle/leave.rs",
-    "src/lifecycle/signals.rs",
-    "src/pool/post.rs",
-    "src/pool/shared.rs",
-    "src/pool/submit.rs",
-    "src/pool/tally.rs",
-    "src/pool/waking.rs",
-    "src/schedule.rs",
-    "src/task/core.rs",
-    "src/task/wait.rs",
-    "src/task/word.rs",
-    "src/worker.rs",
+/// The files whose orderings a protocol rests on, each with the loom pieces that name them. Those of `src/sync` are the facade,
+/// which is another one under loom.
+const FILES: &[(&str, &[&str])] = &[
+    ("src/clock.rs", &["whole"]),
+    ("src/creator/limits.rs", &["limits"]),
+    ("src/lifecycle.rs", &["gate", "roster"]),
+    ("src/lifecycle/leave.rs", &["gate"]),
+    ("src/lifecycle/signals.rs", &["limits", "gate", "sleep"]),
+    ("src/pool/post.rs", &["sleep", "roster", "calls", "whole"]),
+    ("src/pool/shared.rs", &["sleep", "exit", "gate"]),
+    ("src/pool/submit.rs", &["gate", "sleep"]),
+    ("src/pool/waking.rs", &["sleep", "exit", "gate", "whole"]),
+    ("src/schedule.rs", &["sleep"]),
+    ("src/task/core.rs", &["outcome", "parking"]),
+    ("src/task/wait.rs", &["parking", "calls"]),
+    ("src/task/word.rs", &["outcome", "takers"]),
+    ("src/worker.rs", &["roster", "whole"]),
 ];
+
+/// The loom pieces that name the file.
+pub(crate) fn pieces(file: &str) -> &'static [&'static str] {
+    FILES.iter().find(|(of, _)| *of == file).map_or(&[], |(_, pieces)| pieces)
+}
 
 /// What becomes of what.
 const STEPS: [(&str, &str); 6] = [
@@ -39,7 +45,7 @@ const STEPS: [(&str, &str); 6] = [
 /// Every such mutant of the sources under `root`.
 pub(crate) fn mutants(root: &Path) -> Result<Vec<Mutant>, Stale> {
     let mut mutants = Vec::new();
-    for file in FILES {
+    for (file, _) in FILES {
         let text = std::fs::read_to_string(root.join(file)).map_err(|error| Stale(format!("{file}: {error}")))?;
         mutants.extend(of_file(file, &text));
     }
