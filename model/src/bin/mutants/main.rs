@@ -195,19 +195,16 @@ impl Yard {
             println!(": {} (kept)", row.link.as_deref().unwrap_or("survived"));
             return Ok(row.link.is_some() || mutant.equivalent.is_some());
         }
-        let concerned = |link: &&Link| {
+        let concerned = |link: &&'static Link| {
             let orderings = mutant.name.starts_with(ordering::KIND);
             mutant.hunks.iter().any(|hunk| link.concerns(&hunk.file)) && (!orderings || link.name == LOOM)
         };
-        let mut links: Vec<&Link> = LINKS.iter().filter(concerned).collect();
+        let mut links: Vec<&'static Link> = LINKS.iter().filter(concerned).collect();
         let caught = matrix.caught_by(&mutant.name).map(str::to_owned);
         if self.rotates {
             links.sort_by_key(|link| Some(link.name) != caught.as_deref());
-        } else if !mutant.name.starts_with(ordering::KIND) {
-            links.iter().try_for_each(|link| self.limit(link))?;
         }
-        self.write(&files)?;
-        let row = self.chain(mutant, &links, digest);
+        let row = self.chain(mutant, &files, &links, digest);
         self.restore(&files)?;
         let row = row?;
         let caught = row.link.is_some();
@@ -222,9 +219,21 @@ impl Yard {
         Ok(caught || mutant.equivalent.is_some())
     }
 
-    fn chain(&self, mutant: &Mutant, links: &[&Link], digest: String) -> Result<Row, String> {
+    fn chain(
+        &mut self,
+        mutant: &Mutant,
+        files: &[(String, String)],
+        links: &[&'static Link],
+        digest: String,
+    ) -> Result<Row, String> {
         let mut total = Duration::ZERO;
         for link in links {
+            let timed = self.limits.contains_key(link.name) || mutant.name.starts_with(ordering::KIND);
+            if !self.rotates && !timed {
+                self.restore(files)?;
+                self.limit(link)?;
+            }
+            self.write(files)?;
             let limit = self.limits.get(link.name).copied().unwrap_or(UNTIMED);
             let pieces =
                 if mutant.name.starts_with(ordering::KIND) { ordering::pieces(&mutant.hunks[0].file) } else { &[] };
@@ -255,7 +264,10 @@ impl Yard {
     }
 
     fn write(&self, files: &[(String, String)]) -> Result<(), String> {
-        files.iter().try_for_each(|(file, text)| {
+        // What is written anew is built anew.
+        let differs =
+            |(file, text): &&(String, String)| fs::read_to_string(self.copy.join(file)).ok().as_ref() != Some(text);
+        files.iter().filter(differs).try_for_each(|(file, text)| {
             fs::write(self.copy.join(file), text).map_err(|error| format!("{file}: {error}"))
         })
     }
