@@ -177,7 +177,7 @@ impl Yard {
     /// Brings the copy up to date, leaving alone what has not changed, so that little is built again.
     fn fill(&self) -> Result<(), String> {
         let _ = fs::remove_dir_all(self.copy.join("tests"));
-        copy(&self.root, &self.copy, true).map_err(|error| format!("{}: {error}", self.copy.display()))
+        copy(&self.root, &self.copy).map_err(|error| format!("{}: {error}", self.copy.display()))
     }
 
     /// Puts one mutant through its links and keeps the row. Whether it was caught, or is explained.
@@ -281,17 +281,17 @@ impl Yard {
 }
 
 /// Copies a directory, without what is built and what is hidden.
-fn copy(from: &Path, to: &Path, top: bool) -> std::io::Result<()> {
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_string_lossy().starts_with('.') || name == "target" || (top && name == "fuzz") {
+        if name.to_string_lossy().starts_with('.') || name == "target" {
             continue;
         }
         let target = to.join(&name);
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target, false)?;
+            copy(&entry.path(), &target)?;
         } else {
             let text = fs::read(entry.path())?;
             if fs::read(&target).ok().as_ref() != Some(&text) {
