@@ -16,7 +16,7 @@ use std::rc::Rc;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack;
-use crate::sync::{Arc, is_main_thread, local};
+use crate::sync::{Arc, come_first_at_thread_end, is_main_thread, local};
 use crate::task::{Frame, Home, Task};
 
 local! { static SEAT: Cell<*const Seat> = Cell::new(ptr::null()) }
@@ -175,6 +175,10 @@ impl Drop for Driving<'_> {
         let _ = SEAT.try_with(|current| current.set(self.outer));
         self.seat.frame.set(ptr::null());
         self.seat.driving.set(false);
+        // What ran may have used thread-locals for the first time, and what is left may refer to them.
+        if self.seat.workers() > 0 || leaks() > 0 {
+            come_first_at_thread_end(check_thread_end);
+        }
     }
 }
 
@@ -303,10 +307,9 @@ pub(crate) fn leaks() -> usize {
 /// Not at the end of the process: there `exit` runs the main thread's destructors, whoever still refers to what they
 /// destroy, with a pool as without one. A thread that is driving a seat has not come to its end but to an `exit`, too.
 ///
-/// Destructors run in the reverse order of first use, so this one comes after those of thread-locals that were first
-/// used in a task. If such a task has lent one to a scoped thread, and its pool is forgotten, that thread may look at it
-/// before this aborts. No library can close this gap, which is that of forgetting any suspended coroutine; the README
-/// says so.
+/// Destructors run in the reverse order of first use, so this one alone would come after those of thread-locals that were
+/// first used in a task, which may have lent one to a scoped thread. So [`Driving`] has the same look taken before all of
+/// them, where the C library lets it.
 struct Sentinel;
 
 impl Drop for Sentinel {

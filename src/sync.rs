@@ -30,6 +30,33 @@ mod facade;
 #[path = "sync/shuttle.rs"]
 mod facade;
 
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(any(feature = "loom", feature = "shuttle"))
+))]
+mod thread_end;
+
+/// Has `first` called at the end of this thread before all destructors that are registered now, where that can be had.
+#[inline]
+pub(crate) fn come_first_at_thread_end(first: fn()) {
+    #[cfg(all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64",
+        not(any(feature = "loom", feature = "shuttle"))
+    ))]
+    thread_end::come_first(first);
+    #[cfg(not(all(
+        target_os = "linux",
+        target_env = "gnu",
+        target_pointer_width = "64",
+        not(any(feature = "loom", feature = "shuttle"))
+    )))]
+    let _ = first;
+}
+
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 pub(crate) mod hidden;
 #[cfg(any(feature = "loom", feature = "shuttle"))]

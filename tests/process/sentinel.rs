@@ -26,6 +26,14 @@ fn assert_quiet(end: &End) {
     assert!(!end.said.contains("copool:"), "{}", end.said);
 }
 
+/// No thread-local that a task had used was destroyed.
+#[track_caller]
+fn assert_intact(end: &End) {
+    if cfg!(target_env = "gnu") {
+        assert!(!end.said.contains("destroyed"), "{}", end.said);
+    }
+}
+
 fn forever() {
     loop {
         park();
@@ -121,14 +129,47 @@ thread_local! {
 fn a_thread_that_ends_with_a_task_suspended_in_one_of_its_thread_locals_aborts() {
     let end = alone(name!(a_thread_that_ends_with_a_task_suspended_in_one_of_its_thread_locals_aborts), || {
         let mut pool = CoroutinePool::default();
-        // First used inside the task, so after the first drive has begun. Safe code could have lent it to a scoped
-        // thread, which would still read it.
+        // First used inside the task, so after the first drive has begun.
         pool.spawn(|| LOUD.with(|_| forever())).unwrap();
         pool.try_schedule_task().unwrap();
         forget(pool);
     });
     let Some(end) = end else { return };
     assert_aborted(&end, 1);
+    assert_intact(&end);
+}
+
+#[test]
+fn a_thread_local_that_a_later_drive_uses_first_is_not_destroyed_before_the_abort() {
+    let end = alone(name!(a_thread_local_that_a_later_drive_uses_first_is_not_destroyed_before_the_abort), || {
+        let mut pool = CoroutinePool::default();
+        pool.spawn(|| {
+            suspend();
+            park();
+            // Lent to a scoped thread, which would still read it.
+            LOUD.with(|loud| {
+                thread::scope(|scope| {
+                    scope.spawn(move || {
+                        let _ = std::ptr::from_ref(loud);
+                        loop {
+                            thread::park();
+                        }
+                    });
+                    forever();
+                })
+            })
+        })
+        .map(|task| {
+            pool.try_schedule_task().unwrap();
+            task.task_ref().unpark();
+        })
+        .unwrap();
+        pool.try_schedule_task().unwrap();
+        forget(pool);
+    });
+    let Some(end) = end else { return };
+    assert_aborted(&end, 1);
+    assert_intact(&end);
 }
 
 #[test]
@@ -153,6 +194,7 @@ fn a_thread_that_ends_after_a_task_on_it_was_given_up_with_its_stack_aborts() {
     let Some(end) = end else { return };
     // What is on the leaked stack may refer to the thread's values.
     assert_eq!(end.signal, Some(libc::SIGABRT), "{}", end.said);
+    assert_intact(&end);
 }
 
 #[test]
