@@ -173,7 +173,7 @@ fn race(name: &'static str, bounds: Bounds, holder: Holder, handle: Handle, refs
 #[test]
 fn a_join_hears_the_outcome_of_a_run_and_of_an_abandonment() {
     race("run, join", Bounds::complete(), Holder::Runs, Handle::Joins, &[]);
-    race("run, await", Bounds::complete(), Holder::Runs, Handle::Awaits, &[]);
+    race("run, await", Bounds::preemptions().unreduced(), Holder::Runs, Handle::Awaits, &[]);
     race("run, poll once", Bounds::complete(), Holder::Runs, Handle::PollsOnce, &[]);
     race("run, drop the handle", Bounds::complete(), Holder::Runs, Handle::Drops, &[]);
     race("give up, join", Bounds::complete(), Holder::GivesUp, Handle::Joins, &[]);
@@ -184,7 +184,7 @@ fn a_join_hears_the_outcome_of_a_run_and_of_an_abandonment() {
 fn of_start_cancel_and_abandonment_one_wins() {
     race("run, cancel", Bounds::complete(), Holder::Runs, Handle::Drops, &[Ref::Cancels]);
     race("run, abandon", Bounds::complete(), Holder::Runs, Handle::Drops, &[Ref::Abandons]);
-    race("run, wait", Bounds::complete(), Holder::Runs, Handle::Drops, &[Ref::Waits]);
+    race("run, wait", Bounds::preemptions().unreduced(), Holder::Runs, Handle::Drops, &[Ref::Waits]);
     race("give up, cancel", Bounds::complete(), Holder::GivesUp, Handle::Drops, &[Ref::Cancels]);
     race("give up, abandon", Bounds::complete(), Holder::GivesUp, Handle::Drops, &[Ref::Abandons]);
     race("give up, wait", Bounds::complete(), Holder::GivesUp, Handle::Drops, &[Ref::Waits]);
@@ -223,7 +223,7 @@ fn two_who_wait_both_hear_of_the_end() {
 
 #[test]
 fn a_panic_is_kept_for_the_handle() {
-    check("a panic, join", Bounds::complete(), || {
+    check("a panic, join", Bounds::preemptions().unreduced(), || {
         let bare = Bare::new();
         let (owned, captures) = Drops::new();
         let (queued, handle) = bare.task(move || -> u32 {

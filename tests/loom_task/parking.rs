@@ -88,7 +88,7 @@ fn an_unpark_that_finds_a_token_is_not_lost_to_a_park_that_takes_the_token() {
 
 #[test]
 fn of_two_unparks_one_ends_the_park_and_the_other_leaves_a_token_at_most() {
-    check("park, unpark, unpark", Bounds::complete(), || {
+    check("park, unpark, unpark", Bounds::preemptions().unreduced(), || {
         let bare = Bare::new();
         let (task, handle) = running(&bare);
         let unparkers = [(); 2].map(|()| elsewhere(&handle, |task| task.unpark()));
@@ -114,7 +114,7 @@ fn of_two_unparks_one_ends_the_park_and_the_other_leaves_a_token_at_most() {
 
 #[test]
 fn a_cancel_ends_any_wait_but_a_call_and_keeps_the_next_from_beginning() {
-    check("park, cancel, unpark", Bounds::complete(), || {
+    check("park, cancel, unpark", Bounds::preemptions().unreduced(), || {
         let bare = Bare::new();
         let (task, handle) = running(&bare);
         let canceller = elsewhere(&handle, |task| assert_eq!(task.cancel(), Cancel::Requested));

@@ -36,7 +36,7 @@ fn run_here(pool: &mut CoroutinePool) {
 
 #[test]
 fn a_worker_and_a_cancel_agree_on_the_outcome() {
-    check("a worker, cancel", Bounds::complete(), || {
+    check("a worker, cancel", Bounds::reduced(), || {
         let mut pool = pool();
         let (owned, captures) = Drops::new();
         let mut handle = pool
@@ -94,7 +94,7 @@ fn a_stop_or_the_worker_gives_up_a_task_that_would_wait_for_ever() {
 
 #[test]
 fn a_thread_joins_what_a_worker_ends() {
-    check("a worker, join", Bounds::complete(), || {
+    check("a worker, join", Bounds::reduced(), || {
         let mut pool = pool();
         let (owned, captures) = Drops::new();
         let handle = pool.spawn(move || owned.touch()).unwrap();
@@ -155,7 +155,7 @@ fn two_unparks_do_not_wake_a_task_twice() {
 #[test]
 fn a_due_timer_and_an_unpark_end_a_park_once() {
     const HOUR: Duration = Duration::from_secs(3600);
-    check("timed park, due timer, unpark", Bounds::complete(), || {
+    check("timed park, due timer, unpark", Bounds::reduced(), || {
         let clock = VirtualClock::new();
         let mut pool = CoroutinePool::builder().max_size(1).clock(clock.clone()).build().unwrap();
         let parks = Arc::new(Mutex::new(0));
@@ -198,7 +198,7 @@ fn a_due_timer_and_an_unpark_end_a_park_once() {
 #[test]
 fn who_sees_a_clock_advanced_sees_what_came_before() {
     const SECOND: Duration = Duration::from_secs(1);
-    check("a virtual clock", Bounds::complete(), || {
+    check("a virtual clock", Bounds::reduced(), || {
         let clock = VirtualClock::new();
         let start = clock.now();
         let traces = Arc::new([Trace::new(), Trace::new()]);
@@ -245,7 +245,7 @@ fn join_elsewhere(drive: impl Fn(&mut CoroutinePool)) {
 
 #[test]
 fn a_task_that_joins_is_woken_by_an_end_elsewhere() {
-    check("a task joins, the other ends elsewhere", Bounds::complete(), || join_elsewhere(run_here));
+    check("a task joins, the other ends elsewhere", Bounds::reduced(), || join_elsewhere(run_here));
 }
 
 #[test]
