@@ -244,8 +244,9 @@ impl Shared {
     }
 
     fn count_unstarted(&self) {
-        self.outside.add_shared(Count::Dequeued);
+        // In this order, so that no reading takes it for one that was started.
         self.outside.add_shared(Count::Unstarted);
+        self.outside.add_shared(Count::Dequeued);
     }
 
     fn say_abandoned(&self, id: copool_spec::TaskId) {

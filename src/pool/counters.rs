@@ -1,6 +1,7 @@
 //! What a pool has counted.
 
-/// A reading of a pool's counts, each exact when it is read; together they are no snapshot.
+/// A reading of a pool's counts. Together they are no snapshot. While other threads cancel queued tasks or have
+/// submissions rejected, the first three may miss as many, and `accepted` may hold what is just being rejected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

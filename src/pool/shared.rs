@@ -189,13 +189,13 @@ impl Shared {
     }
 
     pub(crate) fn counters(&self) -> Counters {
-        let totals = self.totals();
+        let figure = |count, less| self.difference(count, less, Order::Low) as u64;
         // Ordering: Relaxed, for all of them: figures to read.
         let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         Counters {
-            accepted: totals.get(Count::Accepted),
-            started: totals.get(Count::Dequeued) - totals.get(Count::Unstarted),
-            ended: totals.get(Count::Ended),
+            accepted: figure(Count::Accepted, Count::Rejected),
+            started: figure(Count::Dequeued, Count::Unstarted),
+            ended: figure(Count::Ended, Count::Rejected),
             stolen: read(&self.stolen),
             workers_created: read(&self.workers_created),
             stacks: self.stacks.live(),
@@ -295,16 +295,6 @@ impl Shared {
         let running = self.limits.load().running;
         let joining = self.difference(Count::JoinBegun, Count::JoinOver, Order::Low);
         joining >= running as usize && self.limits.load().running == running
-    }
-
-    pub(crate) fn totals(&self) -> Tallied {
-        let registry = self.registry.lock();
-        let mut totals = registry.left;
-        totals.fold(self.outside.read());
-        for post in &registry.posts {
-            totals.fold(post.tally.read());
-        }
-        totals
     }
 }
 

@@ -135,8 +135,10 @@ impl Shared {
         if !self.signals.read().is_closed() {
             return true;
         }
-        count(Count::Dequeued);
+        // In this order, so that no reading takes it for one that was started or had an outcome.
         count(Count::Unstarted);
+        count(Count::Dequeued);
+        count(Count::Rejected);
         count(Count::Ended);
         self.completed();
         false

@@ -11,21 +11,23 @@ use crate::sync::Counter;
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Count {
-    /// Submissions accepted.
+    /// Submissions accepted, and those that are taken back as the pool is closed.
     Accepted,
-    /// Tasks that left their queue for good: started, or ended before their start.
+    /// Tasks that left their queue for good: started, or ended before their start; and submissions taken back.
     Dequeued,
     /// Of those, the ones that ended before their start.
     Unstarted,
-    /// Outcomes published.
+    /// Outcomes published, and submissions taken back.
     Ended,
+    /// Submissions taken back. They are in each of the four above.
+    Rejected,
     /// Joins without a timeout, of a task of the same pool, that a task began to wait in.
     JoinBegun,
     /// Such joins that are over.
     JoinOver,
 }
 
-const COUNTS: usize = 6;
+const COUNTS: usize = 7;
 
 /// The counts of one seat, or of what happens outside all seats.
 #[derive(Debug)]

@@ -32,7 +32,11 @@ fn a_stopped_pool_gives_every_closure_back_unharmed() {
     assert_eq!(rejected.into_inner()(Some(3)), Some(3));
     let error = std::io::Error::from(pool.spawn(|| ()).unwrap_err());
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-    assert_eq!(pool.counters().accepted, pool.counters().ended);
+    let (handle, counters) = (pool.handle(), pool.counters());
+    let seatless = thread::spawn(move || handle.spawn(|| ()).unwrap_err().reason());
+    assert_eq!(seatless.join().unwrap(), RejectReason::Stopped);
+    assert_eq!((counters.accepted, counters.started, counters.ended), (0, 0, 0), "a rejected submission has no effect");
+    assert_eq!(pool.counters(), counters);
     assert_eq!(pool.drain(None), Err(DriveError::Stopped));
     assert_eq!(pool.try_schedule_task().unwrap_err().kind(), ErrorKind::BrokenPipe);
     assert_stopped(&pool);

@@ -38,6 +38,28 @@ fn no_worker_is_made_in_a_pool_that_has_stopped() {
 }
 
 #[test]
+fn what_is_cancelled_or_rejected_meanwhile_never_counts_as_started_nor_as_ended_twice() {
+    check("counters against cancels and rejections", || {
+        let pool = CoroutinePool::builder().max_size(1).build().unwrap();
+        let handle = pool.handle();
+        let other = thread::spawn(move || {
+            handle.spawn(|| ()).unwrap().cancel();
+            handle.stop(Duration::ZERO);
+            (0..3).for_each(|_| drop(handle.spawn(|| ()).unwrap_err()));
+        });
+        for _ in 0..3 {
+            let counters = pool.counters();
+            // A rejected submission is counted for a moment.
+            assert!(counters.accepted <= 2 && counters.started == 0 && counters.ended <= 1, "{counters:?}");
+            thread::yield_now();
+        }
+        other.join().unwrap();
+        let counters = pool.counters();
+        assert_eq!((counters.accepted, counters.started, counters.ended), (1, 0, 1));
+    });
+}
+
+#[test]
 fn a_cancel_on_the_way_into_a_stop_leaves_the_watchers_in_order() {
     check("a cancel against a stop in a task", || {
         let mut pool = CoroutinePool::builder().max_size(2).build().unwrap();
