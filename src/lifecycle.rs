@@ -287,25 +287,29 @@ impl Shared {
     }
 }
 
-/// Marks a task as being in `stop`, however that ends.
-struct InStop<'a>(&'a Shared, &'a Core);
+/// Marks a task as being in `stop`, however that ends. It holds nothing inside of another `stop` of the same task, which
+/// a destructor or a waker of the user's may call while that one gives tasks up.
+struct InStop<'a>(Option<(&'a Shared, &'a Core)>);
 
 impl<'a> InStop<'a> {
     fn enter(shared: &'a Shared, core: &'a Core) -> Self {
-        core.word.spare(true);
+        if core.word.spare(true) {
+            return Self(None);
+        }
         // Ordering: AcqRel; whoever finds the pool not quiet before this is woken by the next line.
         shared.in_stop.fetch_add(1, Ordering::AcqRel);
         // This task does not count any more: another stop may be at its end by that.
         shared.completed();
-        Self(shared, core)
+        Self(Some((shared, core)))
     }
 }
 
 impl Drop for InStop<'_> {
     fn drop(&mut self) {
-        self.1.word.spare(false);
+        let Some((shared, core)) = self.0 else { return };
+        core.word.spare(false);
         // Ordering: AcqRel, see `enter`.
-        self.0.in_stop.fetch_sub(1, Ordering::AcqRel);
+        shared.in_stop.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

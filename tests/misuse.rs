@@ -19,6 +19,8 @@ mod handles;
 mod listeners;
 #[path = "common/live.rs"]
 mod live;
+#[path = "misuse/nested_stops.rs"]
+mod nested_stops;
 #[path = "misuse/panics.rs"]
 mod panics;
 #[path = "misuse/refused.rs"]
