@@ -32,8 +32,8 @@ use crate::task::{self, Abandon, CancelWord, Core, Finish, Frame, Task, Wait, Wa
 pub struct StopReport {
     /// The pool's state when `stop` came back: Stopped, or Stopping while workers are still on their way out.
     pub state: PoolState,
-    /// How many tasks this call abandoned at its deadline. A task that a worker was just about to start is given up by
-    /// that worker, and not counted here.
+    /// How many tasks this call abandoned at its deadline. A task that a worker was just about to start, or that was just
+    /// being submitted, is given up by that thread, perhaps a moment after the call has come back, and not counted here.
     pub abandoned: usize,
     /// How many workers are still on their way out: their tasks unwind when their seats are next driven or dropped.
     pub leaving: usize,

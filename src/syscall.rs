@@ -66,7 +66,8 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
     shared.syscall_entered(id, name);
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
-        let call = Call::new(job, Task::clone(&frame.task), generation);
+        // SAFETY: as above, the task waits for the call from here on.
+        let call = unsafe { Call::new(job, Task::clone(&frame.task), generation) };
         if shared.clock.is_virtual() {
             seat.queue_call(call);
             return true;
@@ -99,8 +100,11 @@ pub(crate) struct Call {
 unsafe impl Send for Call {}
 
 impl Call {
-    /// A call of `job` for a task that waits for it: until then, what is behind the pointer stays.
-    pub(crate) fn new(job: *mut (dyn FnMut() + Send), task: Task, generation: Generation) -> Self {
+    /// A call of `job` for a task that waits for it.
+    ///
+    /// # Safety
+    /// Until the call has run or is dropped, what is behind the pointer stays, and is used by nobody else.
+    pub(crate) unsafe fn new(job: *mut (dyn FnMut() + Send), task: Task, generation: Generation) -> Self {
         Self { job, task, generation }
     }
 
@@ -116,8 +120,8 @@ impl Call {
 
     fn run_job(&self) {
         with_identity(&self.task, || {
-            // SAFETY: the task waits for this call, so its stack, and the closure on it, stay as they are; nobody else has
-            // the pointer.
+            // SAFETY: by the contract of `new`. The task waits for this call, so its stack, and the closure on it, stay as they
+            // are.
             unsafe { (*self.job)() }
         });
         let core = self.task.core();

@@ -250,10 +250,15 @@ impl Calls {
 
     /// Hands a call of the task, which waits for it, to a helper. `false` if it ran right here.
     pub fn submit(&self, caller: &Running, ticket: Ticket, job: impl FnMut() + Send + 'static) -> bool {
-        let mut job: Box<Job> = Box::new(job);
-        let call = Call::new(&raw mut *job, Task::clone(&caller.task), ticket.0);
-        // It stays there as on a task's stack.
-        caller.jobs.borrow_mut().push(job);
+        // It stays there as on a task's stack, and is not touched again.
+        let job: *mut Job = {
+            let mut jobs = caller.jobs.borrow_mut();
+            jobs.push(Box::new(job));
+            let job = jobs.last_mut().expect("just pushed");
+            &raw mut **job
+        };
+        // SAFETY: the caller, which outlives its call as it waits for it, has the job.
+        let call = unsafe { Call::new(job, Task::clone(&caller.task), ticket.0) };
         match self.0.push(call) {
             Ok(()) => true,
             Err(call) => {
