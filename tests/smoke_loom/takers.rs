@@ -25,3 +25,18 @@ fn racing_references_of_a_given_up_handle_take_its_result_once() {
         assert!(here ^ other.join().unwrap(), "one of them gets it");
     });
 }
+
+#[test]
+fn the_handle_and_a_reference_of_a_submitted_task_take_its_result_once() {
+    check("a handle and a reference", Bounds::preemptions(), || {
+        let mut pool = CoroutinePool::default();
+        let mut handle = pool.submit_task(None, |n| n, Some(3), None).unwrap();
+        pool.try_schedule_task().unwrap();
+        let other = thread::spawn({
+            let task = handle.task_ref();
+            move || task.take::<Option<usize>>().is_ok()
+        });
+        let here = handle.try_join().expect("it has ended").is_ok();
+        assert!(here ^ other.join().unwrap(), "one of them gets it");
+    });
+}
