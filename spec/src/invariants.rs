@@ -34,17 +34,16 @@ pub fn s1_running_within_max(before: &State, _: &Event, after: &State) -> bool {
 
 /// S2: an accepted task starts at most once and gets exactly one outcome, which stays; it has one when all is over.
 pub fn s2_one_start_one_outcome(before: &State, event: &Event, after: &State) -> bool {
-    let was = |task: &TaskId, is: fn(&Task) -> bool| before.tasks.get(task).is_some_and(is);
-    let now = |task: &TaskId| after.tasks.get(task).and_then(|task| task.outcome);
+    let (was, now) = (|task: &TaskId| before.tasks.get(task), |task: &TaskId| after.tasks.get(task));
     let first = match event {
-        Event::TaskStarted { task, .. } => was(task, |it| it.state == TaskState::Queued),
+        Event::TaskStarted { task, .. } => was(task).is_some_and(|it| it.state == TaskState::Queued),
         Event::OutcomePublished { task, outcome } => {
-            was(task, |it| it.outcome.is_none()) && now(task) == Some(*outcome)
+            was(task).is_some_and(|it| it.outcome.is_none()) && now(task).is_some_and(|it| it.outcome == Some(*outcome))
         }
         _ => true,
     };
-    let stays = |(id, old): (&TaskId, &Task)| old.outcome.is_none() || old.outcome == now(id);
-    first && before.tasks.iter().all(stays) && before.tasks.keys().all(|id| after.tasks.contains_key(id))
+    let stays = |old: &Task, new: &Task| old.outcome.is_none() || old.outcome == new.outcome;
+    first && before.tasks.iter().all(|(id, old)| now(id).is_some_and(|new| stays(old, new)))
 }
 
 /// S3: after Stopped nothing runs, no worker lives, no waiter waits.

@@ -16,19 +16,7 @@ pub mod worker;
 
 pub use {creator::*, lifecycle::*, pool::*, queue::*, schedule::*, task::*, wait::*, worker::*};
 
-use std::collections::VecDeque;
-
-use crate::{Check, state::*, vocabulary::*};
-
-/// A guard.
-pub fn require(holds: bool, otherwise: &'static str) -> Check {
-    if holds { Ok(()) } else { Err(otherwise) }
-}
-
-/// Takes the first such item out of a queue.
-fn remove<T: PartialEq>(queue: &mut VecDeque<T>, item: &T) {
-    queue.iter().position(|other| other == item).map(|at| queue.remove(at));
-}
+use crate::{Check, state::*, step::require, vocabulary::*};
 
 /// What the rules share.
 impl State {
@@ -49,7 +37,8 @@ impl State {
     /// Without a task the worker goes on to an arrow from between two polls, or from one of these.
     fn go_free(&mut self, seat: SeatId, worker: WorkerId, from: &[Arrow], to: Arrow) -> Check {
         require(self.workers.find(worker)?.task.is_none(), "the worker holds a task")?;
-        let tombstone = if self.params.exact && !self.starved(seat) { Arrow::PollFailed } else { Arrow::TaskPolled };
+        let exact = self.params.exact && !self.seats.find(seat)?.starved;
+        let tombstone = if exact { Arrow::PollFailed } else { Arrow::TaskPolled };
         let between = [Arrow::WorkerResumed, Arrow::TaskExited, Arrow::PollFailed, Arrow::NextPoll, tombstone];
         self.go(seat, worker, &[&between[..], from].concat(), to)
     }
@@ -101,7 +90,7 @@ impl State {
         require(it.seat.is_none_or(|home| home == seat), "another seat has this worker")?;
         it.seat = Some(seat);
         let it = self.seats.find(seat)?;
-        remove(&mut it.ready, &worker);
+        it.ready.retain(|other| *other != worker);
         (it.on, it.heard) = (Some(worker), it.heard.filter(|_| !self.params.exact));
         Ok(())
     }

@@ -99,11 +99,6 @@ impl State {
         State { params, ..State::default() }
     }
 
-    /// Every task that waits in a queue.
-    pub fn queued(&self) -> impl Iterator<Item = TaskId> + '_ {
-        self.queues.values().flatten().copied()
-    }
-
     /// Whether a task waits to be polled (`size` is not 0).
     pub fn tasks_wait(&self) -> bool {
         !self.queues.is_empty()
@@ -128,18 +123,14 @@ impl State {
 
     /// Whether a task waits, and this seat can have a worker for it.
     pub fn could_run(&self, seat: SeatId) -> bool {
-        self.tasks_wait() && !self.starved(seat) && (self.poller_at_hand(seat) || self.running < self.max)
+        let worker = self.poller_at_hand(seat) || self.running < self.max;
+        self.tasks_wait() && worker && !self.seats[&seat].starved
     }
 
     /// Whether a task of this seat waits for nothing but the processor.
     pub fn resumable(&self, seat: SeatId) -> bool {
         let ready = |id: &WorkerId| self.workers.get(id).is_some_and(|worker| worker.task.is_some());
         self.seats.get(&seat).is_some_and(|seat| seat.ready.iter().chain(&seat.woken).any(ready))
-    }
-
-    /// Whether the drive of a seat could not get a stack.
-    pub fn starved(&self, seat: SeatId) -> bool {
-        self.seats.get(&seat).is_some_and(|seat| seat.starved)
     }
 
     /// Whether a seat is on its way out.

@@ -5,6 +5,11 @@ use crate::{Event, State};
 /// What a rule answers: why the event may not happen, if it may not.
 pub type Check = Result<(), &'static str>;
 
+/// A guard.
+pub(crate) fn require(holds: bool, otherwise: &'static str) -> Check {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
 /// An event that its rule does not allow, and the guard that it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {

@@ -33,7 +33,7 @@ pub const ALL: [(&str, Witness); 24] = [
     ),
     ("ageing starts a task before a sooner one", |before, event, _| {
         matches!(event, Event::TaskStarted { task, .. }
-            if before.queued().any(|other| before.tasks[&other].priority < before.tasks[task].priority))
+            if before.queues.values().flatten().any(|other| before.tasks[other].priority < before.tasks[task].priority))
     }),
     ("a task is cancelled before its start", |before, event, _| {
         matches!(event, Event::OutcomePublished { task, outcome: Outcome::Cancelled }

@@ -104,7 +104,7 @@ fn stop(play: &Play, seat: &Seat, stopping: Stopping, moves: &mut Vec<Move>) {
                 return;
             }
             // The queue first, in its order, and then what has started.
-            let queued = play.pool.queued().next();
+            let queued = play.pool.queues.values().flatten().copied().next();
             let next = |m: &Move| matches!(m.event, Some(Event::TaskAbandoned { task }) if Some(task) == queued);
             let abandons = first(moves, next) || first(moves, |m| is(m, &[TaskAbandoned]));
             debug_assert!(abandons || !play.pool.outstanding() && seat.drive.is_none());

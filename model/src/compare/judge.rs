@@ -70,7 +70,7 @@ pub(super) fn over(state: &State) -> Result<(), String> {
 fn agrees(numbers: &Numbers, state: &State) -> Result<(), String> {
     let expected = Numbers {
         state: state.phase,
-        size: state.queued().count(),
+        size: state.queues.values().flatten().count(),
         outstanding: state.tasks.values().filter(|task| task.outcome.is_none()).count(),
         running: state.running,
         min: state.min,

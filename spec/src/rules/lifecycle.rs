@@ -48,13 +48,12 @@ pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
     let decided = it.outcome.is_some() || it.abandoned;
     let started = !matches!(it.state, TaskState::Queued | TaskState::Withdrawn);
     let over = decided || matches!(it.state, TaskState::Withdrawn | TaskState::Finished(_));
-    let (may, otherwise) = match (answer, it.state) {
-        (Cancel::AlreadyEnded, _) => return require(over, "the task has not ended"),
-        (Cancel::Requested, _) => (started && !decided, "the task does not run"),
-        (Cancel::NeverRuns, TaskState::Withdrawn) => (it.cancelled, "the task was given up before its start"),
-        (Cancel::NeverRuns, _) => (!started, "the task has started"),
-    };
-    require(may, otherwise)?;
+    let again = it.state == TaskState::Withdrawn && it.cancelled;
+    match answer {
+        Cancel::AlreadyEnded => return require(over, "the task has not ended"),
+        Cancel::Requested => require(started && !decided, "the task does not run")?,
+        Cancel::NeverRuns => require(it.state == TaskState::Queued || again, "the task has started, or was given up")?,
+    }
     it.cancelled = true;
     if answer == Cancel::NeverRuns { withdraw(s, task) } else { Ok(()) }
 }

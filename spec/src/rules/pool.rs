@@ -42,7 +42,6 @@ pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     let reserved = !s.params.exact && s.seats.values().any(|seat| seat.starved);
     require(s.running > s.floor() || reserved, "min_size workers live")?;
-    require(s.workers.find(worker)?.task.is_none(), "the worker holds a task")?;
     s.go(seat, worker, &[Arrow::SurplusAsked], Arrow::SurplusGranted)?;
     s.running -= 1;
     Ok(())

@@ -4,6 +4,8 @@
 //! than 0 goes to the lane of the whole pool. A task that is cancelled leaves its queue at once: the entry that a real
 //! queue keeps is a tombstone, and nobody sees it.
 
+use std::collections::VecDeque;
+
 use super::*;
 
 /// A submission is accepted, before any poll can see the task.
@@ -61,8 +63,9 @@ pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
 
 /// Takes a task out of its queue, and says which that was.
 pub(super) fn dequeue(s: &mut State, task: TaskId) -> Option<Place> {
-    let place = s.queues.iter().find(|(_, queue)| queue.contains(&task)).map(|(place, _)| *place)?;
-    remove(s.queues.get_mut(&place)?, &task);
+    let at = |queue: &VecDeque<TaskId>| queue.iter().position(|other| *other == task);
+    let (place, at) = s.queues.iter().find_map(|(place, queue)| Some((*place, at(queue)?)))?;
+    s.queues.get_mut(&place)?.remove(at);
     if s.queues[&place].is_empty() {
         s.queues.remove(&place);
     }
