@@ -14,7 +14,7 @@ mod timers;
 
 use std::time::Instant;
 
-use copool_spec::{DriveEnd, Tell};
+use copool_spec::{DriveEnd, Goal as Told, Tell};
 
 pub(crate) use seat::{Between, Seat};
 
@@ -42,6 +42,16 @@ pub(crate) enum Goal<'a> {
 }
 
 impl Goal<'_> {
+    /// The same in the spec's words.
+    fn told(self) -> Told {
+        match self {
+            Goal::Ready => Told::Ready,
+            Goal::Drained => Told::Drained,
+            Goal::Ended(task) => Told::Ended(task.core().id),
+            Goal::Stopped { .. } => Told::Stopped,
+        }
+    }
+
     /// Whether a drive for this ends, after however long a sleep, when the pool is stalled.
     fn ends_by_stall(self) -> bool {
         matches!(self, Goal::Drained | Goal::Ended(_))
@@ -63,7 +73,7 @@ impl Seat {
         let place = self.post.id;
         let end = {
             let _driving = Driving::enter(self);
-            self.schedule_called(place);
+            self.schedule_called(place, goal.told());
             self.drive_open(goal, deadline)
         };
         match end {

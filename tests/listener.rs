@@ -36,7 +36,7 @@ fn one_task_is_the_straight_line_through_the_diagram() {
     let expected = [
         "seat_attached seat: S0",
         "task_accepted seat: Some(S0), task: T0, priority: 0",
-        "schedule_called seat: S0",
+        "schedule_called seat: S0, until: Ready",
         "worker_created seat: S0, worker: W0",
         "worker_resumed seat: S0, worker: W0",
         "task_polled seat: S0, worker: W0",
@@ -52,7 +52,7 @@ fn one_task_is_the_straight_line_through_the_diagram() {
         "worker_exited seat: S0, worker: W0",
         "schedule_ended seat: S0, end: AllDone",
         "thread_resumed seat: S0",
-        "schedule_called seat: S0",
+        "schedule_called seat: S0, until: Ready",
         "nothing_to_do seat: S0",
         "schedule_ended seat: S0, end: AllDone",
         "thread_resumed seat: S0",

@@ -19,11 +19,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use copool_spec::script::{Build, Key, Observation, Op, Pool, Refusal, Seen};
-use copool_spec::{DriveEnd, Event, Params, SeatId};
+use copool_spec::{DriveEnd, Event, Goal, Params, SeatId};
 
 use crate::clock::{Clock, Passing};
 use crate::listener::Logged;
-use crate::schedule::{End, Goal};
+use crate::schedule::End;
 use crate::shared::Core;
 use crate::sync::{Lock, Platform, System};
 
@@ -62,9 +62,14 @@ impl<P: Platform> ModelPool<P> {
             let deadline = deadline(&core.clock);
             core.begin_drive(seat, goal, deadline);
         });
+        Ok(self.go_on(seat))
+    }
+
+    /// Goes on with what the seat has begun, until it is over.
+    fn go_on(&self, seat: SeatId) -> End {
         loop {
             if let Some(end) = self.core.until(|core| core.step(seat)) {
-                return Ok(end);
+                return end;
             }
         }
     }
@@ -127,15 +132,13 @@ impl<P: Platform> ModelPool<P> {
     }
 
     fn leave(&mut self) -> Observation {
-        if self.seat.is_none() {
-            return Observation::Refused(Refusal::NoSeat);
-        }
+        let Some(seat) = self.seat.take() else { return Observation::Refused(Refusal::NoSeat) };
         if self.owner {
             self.core.with(Core::abandon_all);
         }
-        // Whatever the end of this drive, the seat is gone.
-        let _end = self.drive(Goal::Left, |_| None);
-        self.seat = None;
+        self.core.with(|core| core.begin_leaving(seat));
+        // However this ends, the seat is gone.
+        let _end = self.go_on(seat);
         Observation::Done
     }
 

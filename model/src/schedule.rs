@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use copool_spec::script::Refusal;
-use copool_spec::{DriveEnd, Event, SeatId, TaskId};
+use copool_spec::{DriveEnd, Event, Goal, SeatId, TaskId};
 
 use crate::clock::{Passing, earliest, ticks};
 use crate::shared::Core;
@@ -40,21 +40,6 @@ pub(crate) struct Seat {
     pub(crate) ids: Option<(u64, u64)>,
 }
 
-/// What a drive is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    /// What can run now.
-    Ready,
-    /// Every accepted task has its outcome.
-    Drained,
-    /// This task has its outcome.
-    Ended(TaskId),
-    /// The pool is stopped.
-    Stopped,
-    /// The seat leaves.
-    Left,
-}
-
 /// What a drive comes back with.
 pub(crate) type End = Result<DriveEnd, Refusal>;
 
@@ -71,6 +56,8 @@ pub(crate) struct Drive {
 enum Phase {
     /// Arrow 1 is next.
     Begins,
+    /// The seat begins to leave.
+    Leaves,
     /// Its workers run, one turn after the other.
     Rounds,
     /// It blocks.
@@ -96,6 +83,11 @@ impl Core {
         self.seat(seat).drive = Some(Drive { goal, deadline, phase: Phase::Begins });
     }
 
+    /// Begins to leave, which goes on like a drive until the pool has nothing of this seat's any more.
+    pub(crate) fn begin_leaving(&mut self, seat: SeatId) {
+        self.seat(seat).drive = Some(Drive { goal: Goal::Stopped, deadline: None, phase: Phase::Leaves });
+    }
+
     /// Does the next step of a drive: `Some` unless it blocks, and then what it comes back with, if it is over.
     pub(crate) fn step(&mut self, seat: SeatId) -> Option<Option<End>> {
         if let Some(worker) = self.seat(seat).on.take() {
@@ -104,11 +96,11 @@ impl Core {
         }
         let Some(&Drive { goal, phase, .. }) = self.seat(seat).drive.as_ref() else { return Some(None) };
         let flow = match phase {
-            Phase::Begins if goal == Goal::Left => self.seat_leaving(seat),
+            Phase::Leaves => self.seat_leaving(seat),
             Phase::Begins => self.begin(seat, goal),
             Phase::Rounds | Phase::Sleeps => self.round(seat, goal),
             Phase::Unwinds(ready) => self.unwind(seat, ready),
-            Phase::Ends(end) => self.end(seat, goal, end),
+            Phase::Ends(end) => self.end(seat, end),
         };
         match flow {
             Goes(next) => {
@@ -136,7 +128,7 @@ impl Core {
 
     /// Arrows 1, 2 and 3.
     fn begin(&mut self, seat: SeatId, goal: Goal) -> Flow {
-        self.tell(Event::ScheduleCalled { seat });
+        self.tell(Event::ScheduleCalled { seat, until: goal });
         if self.stopped && self.workers(seat) == 0 {
             self.tell(Event::ScheduleRefused { seat });
             self.tell(Event::ThreadResumed { seat });
@@ -217,8 +209,8 @@ impl Core {
     }
 
     /// The drive ends: workers without a task return, and leave or idle (arrows 21 to 25); then arrows 26 and 27.
-    fn end(&mut self, seat: SeatId, goal: Goal, end: End) -> Flow {
-        if goal == Goal::Left {
+    fn end(&mut self, seat: SeatId, end: End) -> Flow {
+        if self.seat(seat).leaving {
             self.hand_back(seat);
             return Over(end);
         }
@@ -332,7 +324,7 @@ impl Core {
             return Some(DriveEnd::Stopped);
         }
         match goal {
-            Goal::Ready | Goal::Left => None,
+            Goal::Ready => None,
             Goal::Ended(task) => self.tasks[&task].outcome.map(|_| DriveEnd::AllDone),
             Goal::Drained => (self.seats[&seat].ready.is_empty() && outstanding == 0).then_some(DriveEnd::AllDone),
             Goal::Stopped => (self.closed && alone && outstanding == 0).then_some(DriveEnd::Stopped),

@@ -5,7 +5,7 @@
 
 use crate::state::{Place, State, TaskState};
 use crate::{
-    Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId,
+    Arrow, Cancel, DriveEnd, Event, Goal, Interruption, Outcome, PoolId, PoolState, SeatId, TaskId, Tick, WorkerId,
     WorkerState, step,
 };
 
@@ -25,7 +25,11 @@ pub fn of_pool(s: &State, events: &mut Vec<Event>) {
     for (&seat, it) in &s.seats {
         match (it.drive, it.on) {
             (_, Some(worker)) => of_worker(s, seat, worker, events),
-            (None, _) => events.push(Event::ScheduleCalled { seat }),
+            (None, _) => {
+                let goals = [Goal::Ready, Goal::Drained, Goal::Stopped].into_iter();
+                let goals = goals.chain(s.tasks.keys().map(|task| Goal::Ended(*task)));
+                events.extend(goals.map(|until| Event::ScheduleCalled { seat, until }));
+            }
             (Some(Arrow::SeatLeaving), _) => {
                 let ready = it.ready.iter().chain(&it.woken);
                 events.extend(ready.map(|&worker| Event::WorkerResumed { seat, worker }));
@@ -85,9 +89,7 @@ fn pollers(s: &State, seat: SeatId, mut then: impl FnMut(WorkerId)) {
 
 fn ends(s: &State, seat: SeatId, events: &mut Vec<Event>) {
     let mut end = |end| events.push(Event::ScheduleEnded { seat, end });
-    if !s.outstanding() {
-        end(DriveEnd::AllDone);
-    }
+    end(DriveEnd::AllDone);
     end(DriveEnd::Deadline);
     end(DriveEnd::Waiting { until: s.next_timer(seat) });
     if s.phase != PoolState::Running {

@@ -1,6 +1,6 @@
 //! Other names for the same participants: two pools that number their workers and tasks differently do the same.
 
-use crate::{Cancel, DriveEnd, Interruption, Outcome, PoolId, SeatId, TaskId, Tick, WorkerId, WorkerState};
+use crate::{Cancel, DriveEnd, Goal, Interruption, Outcome, PoolId, SeatId, TaskId, Tick, WorkerId, WorkerState};
 
 /// Says what the participants are to be called. Whom it does not mention keeps its name.
 pub trait Names {
@@ -50,6 +50,12 @@ named! {
     PoolId: pool;
     WorkerId: worker;
     TaskId: task;
+}
+
+impl Field for Goal {
+    fn renamed(self, names: &mut impl Names) -> Self {
+        if let Goal::Ended(task) = self { Goal::Ended(names.task(task)) } else { self }
+    }
 }
 
 plain!(SeatId, Option<SeatId>, Tick, DriveEnd, Interruption, WorkerState, Outcome, Cancel, u32, u64, i64, &'static str);

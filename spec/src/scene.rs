@@ -14,7 +14,9 @@ use std::sync::Arc;
 use crate::enabled;
 use crate::script::{Machine, Op, Script, Step, Submission};
 use crate::state::{State, TaskState};
-use crate::{Arrow, DriveEnd, Event, Interruption, Outcome, Params, PoolId, PoolState, SeatId, TaskId, Violation};
+use crate::{
+    Arrow, DriveEnd, Event, Goal, Interruption, Outcome, Params, PoolId, PoolState, SeatId, TaskId, Violation,
+};
 
 /// The bounds of a small world.
 #[derive(Clone, Debug)]
@@ -29,7 +31,10 @@ pub struct Scene {
     pub params: Params,
     /// How many seats there are from the beginning.
     pub seats: u32,
-    /// Whether no drive has a deadline: each ends only if all is done, stopped or stalled, and a blocked seat must be woken.
+    /// What its drives may be asked for.
+    pub goals: &'static [Goal],
+    /// Whether no drive has a deadline, or gives up: one that goes on until there is something must get there, unless the pool
+    /// is stopped or stalled, and a blocked seat must be woken.
     pub patient: bool,
     /// The pool's limits, and what the threads beside the seats do. Drives need no operation, and those of the script are
     /// passed over. Of `stop`, grace 0 abandons at once, `u64::MAX` never does, and any other does at any time.
@@ -134,8 +139,10 @@ impl Stage {
         let mut events = Vec::new();
         enabled::of_pool(&play.pool, &mut events);
         events.retain(|event| match event {
+            Event::ScheduleCalled { until, .. } => self.scene.goals.contains(until),
             Event::ScheduleEnded { end: DriveEnd::Deadline | DriveEnd::Waiting { .. }, seat } => {
-                !self.scene.patient || play.pool.seats[seat].drive == Some(Arrow::NothingToDo)
+                let seat = &play.pool.seats[seat];
+                !self.scene.patient || seat.goal == Goal::Ready || seat.drive == Some(Arrow::NothingToDo)
             }
             _ => true,
         });

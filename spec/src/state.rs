@@ -41,6 +41,8 @@ pub struct Seat {
     /// Which arrow its drive passed last: 1, 3, 5 (its workers run), 19, or 26 (answered); none while it is not driven.
     /// Leaving is a kind of drive, too.
     pub drive: Option<Arrow>,
+    /// What that drive was asked for.
+    pub goal: Goal,
     /// The worker that has its processor.
     pub on: Option<WorkerId>,
     /// Its workers that wait for their turn, first come first served.
@@ -143,6 +145,18 @@ impl State {
         self.tasks.get(&task).is_some_and(|task| task.cancelled || task.abandoned || self.leaving(task.seat))
     }
 
+    /// Whether the drive of a seat has what it was asked for. Not exact: as far as its own thread can know, for what there was
+    /// elsewhere, there may be more of again.
+    pub fn reached(&self, seat: SeatId) -> bool {
+        let now = self.params.exact;
+        match self.seats[&seat].goal {
+            Goal::Ready => !(now && self.tasks_wait()) && self.workers.values().all(|worker| worker.seat != Some(seat)),
+            Goal::Drained => !self.tasks.values().any(|it| it.outcome.is_none() && (now || it.seat == Some(seat))),
+            Goal::Ended(task) => self.tasks.get(&task).is_none_or(|task| task.outcome.is_some()),
+            Goal::Stopped => false,
+        }
+    }
+
     /// The earliest timer of a seat.
     pub fn next_timer(&self, seat: SeatId) -> Option<Tick> {
         let waits = |task: &&Task| task.seat == Some(seat) && matches!(task.state, TaskState::Waiting(_));
@@ -151,11 +165,9 @@ impl State {
 
     /// Tasks are queued, all `max_size` workers wait for tasks of this pool, and nothing can wake any of them.
     pub fn stalled(&self) -> bool {
-        let stuck = |worker: &Worker| {
-            let Some(task) = worker.task.map(|id| &self.tasks[&id]) else { return false };
-            let waits = matches!(task.state, TaskState::Waiting(Interruption::Join | Interruption::Stop));
-            waits && task.timer.is_none() && !task.cancelled && !task.abandoned
-        };
-        self.tasks_wait() && self.running >= self.max && self.workers.values().all(stuck)
+        let waits = |task: &Task| matches!(task.state, TaskState::Waiting(Interruption::Join | Interruption::Stop));
+        let stuck = |task: &Task| waits(task) && task.timer.is_none() && !task.cancelled && !task.abandoned;
+        let holds = |worker: &Worker| worker.task.is_some_and(|task| stuck(&self.tasks[&task]));
+        self.tasks_wait() && self.running >= self.max && self.workers.values().all(holds)
     }
 }

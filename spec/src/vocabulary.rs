@@ -129,6 +129,20 @@ pub enum Cancel {
     AlreadyEnded,
 }
 
+/// What a drive was asked for: it goes on until there is this, if nothing else ends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Goal {
+    /// What can run now has run.
+    #[default]
+    Ready,
+    /// Every accepted task has its outcome.
+    Drained,
+    /// This task has its outcome.
+    Ended(TaskId),
+    /// The pool is stopped.
+    Stopped,
+}
+
 /// Why a drive came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DriveEnd<Time = Tick> {
@@ -244,8 +258,8 @@ macro_rules! events {
 }
 
 events! {
-    /// Arrow 1, S→P: a drive begins.
-    schedule_called = ScheduleCalled { seat: SeatId }
+    /// Arrow 1, S→P: a drive begins, and what for.
+    schedule_called = ScheduleCalled { seat: SeatId, until: Goal }
     /// Arrow 2, P→S: the pool is stopped; the drive is refused.
     schedule_refused = ScheduleRefused { seat: SeatId }
     /// Arrow 3, P→S: nothing queued, nothing resumable; the drive succeeds at once.
@@ -351,38 +365,4 @@ impl Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_names_are_distinct_and_begin_with_the_27_arrows() {
-        let mut names = Event::NAMES.to_vec();
-        assert_eq!(names[0], "schedule_called");
-        assert_eq!(names[Event::ARROWS - 1], "thread_resumed");
-        assert_eq!(names.len(), Event::ARROWS + 22);
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), Event::NAMES.len());
-    }
-
-    #[test]
-    fn an_event_bears_the_name_of_its_arrow() {
-        let event = Event::TaskStarted { seat: SeatId(1), worker: WorkerId(2), task: TaskId(3) };
-        assert_eq!(event.name(), "task_started");
-        assert_eq!(format!("{event:?}"), "TaskStarted { seat: S1, worker: W2, task: T3 }");
-    }
-
-    #[test]
-    fn nobody_listening_builds_no_event() {
-        struct Deaf;
-        impl Tell for Deaf {
-            fn listens(&self) -> bool {
-                false
-            }
-            fn tell(&self, event: Event) {
-                panic!("told of {event:?}");
-            }
-        }
-        Deaf.worker_resumed(SeatId(0), WorkerId(0));
-    }
-}
+mod tests;

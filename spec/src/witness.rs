@@ -3,13 +3,13 @@
 //! Like the invariants, each is a function of a step: the state before, the event, the state after.
 
 use crate::state::{Place, State, Task, TaskState};
-use crate::{Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, WorkerState};
+use crate::{Arrow, Cancel, DriveEnd, Event, Goal, Interruption, Outcome, WorkerState};
 
 /// Whether a step is such a situation.
 pub type Witness = fn(before: &State, event: &Event, after: &State) -> bool;
 
 /// All of them, by name.
-pub const ALL: [(&str, Witness); 24] = [
+pub const ALL: [(&str, Witness); 25] = [
     ("two seats run tasks at once", |_, _, after| running(after) > 1),
     ("a seat blocks while a task of it waits", |_, event, after| {
         matches!(event, Event::SeatBlocked { .. }) && any(after, |task| matches!(task.state, TaskState::Waiting(_)))
@@ -25,6 +25,10 @@ pub const ALL: [(&str, Witness); 24] = [
     }),
     ("a worker's turn is over", |before, event, after| {
         matches!(event, Event::WorkerResumed { .. }) && rotated(before, after)
+    }),
+    ("a drive that waited for one task ends before another has", |_, event, after| {
+        matches!(event, Event::ScheduleEnded { seat, end: DriveEnd::AllDone }
+            if matches!(after.seats[seat].goal, Goal::Ended(_)) && after.outstanding())
     }),
     ("a queued task is stolen", |_, event, _| matches!(event, Event::TaskStolen { .. })),
     (

@@ -4,7 +4,7 @@
 use copool_spec::monitor::{Stamped, ThreadLog, order};
 use copool_spec::scene::{Stage, catalog};
 use copool_spec::{
-    Cancel, DriveEnd, Event, Interruption, Monitor, Outcome, Params, PoolId, SeatId, TaskId, Tick, WorkerId,
+    Cancel, DriveEnd, Event, Goal, Interruption, Monitor, Outcome, Params, PoolId, SeatId, TaskId, Tick, WorkerId,
     WorkerState, step,
 };
 
@@ -26,6 +26,8 @@ macro_rules! log {
     };
 }
 
+#[path = "monitor/drives.rs"]
+mod drives;
 #[path = "monitor/threads.rs"]
 mod threads;
 
@@ -48,8 +50,11 @@ fn accept(monitor: &mut Monitor, log: impl IntoIterator<Item = Event>) {
 /// The drive's beginning and end, and a worker that comes, runs what is between, and idles.
 fn driven(inner: Vec<Event>, end: DriveEnd) -> Vec<Event> {
     let seat = SEAT;
-    let mut log =
-        log![ScheduleCalled { seat }, WorkerCreated { seat, worker: w(0) }, WorkerResumed { seat, worker: w(0) }];
+    let mut log = log![
+        ScheduleCalled { seat, until: Goal::Ready },
+        WorkerCreated { seat, worker: w(0) },
+        WorkerResumed { seat, worker: w(0) }
+    ];
     log.extend(inner);
     log.extend(log![ScheduleEnded { seat, end }, ThreadResumed { seat }]);
     log
@@ -100,7 +105,10 @@ fn a_drive_with_nothing_to_do() {
     let seat = SEAT;
     let mut monitor = monitor(1);
     let end = DriveEnd::AllDone;
-    accept(&mut monitor, log![ScheduleCalled { seat }, NothingToDo { seat }, ScheduleEnded { seat, end }]);
+    accept(
+        &mut monitor,
+        log![ScheduleCalled { seat, until: Goal::Ready }, NothingToDo { seat }, ScheduleEnded { seat, end }],
+    );
     accept(&mut monitor, log![ThreadResumed { seat }]);
     monitor.at_rest().expect("nothing happened");
 }
@@ -123,7 +131,10 @@ fn tasks_that_return_and_a_turn_that_is_over() {
     assert_eq!(monitor.state().running, 1, "one idles");
     // Its keep-alive is over at the next drive.
     let worker = w(0);
-    accept(&mut monitor, log![ScheduleCalled { seat }, TimeOver { seat, worker }, SurplusAsked { seat, worker }]);
+    accept(
+        &mut monitor,
+        log![ScheduleCalled { seat, until: Goal::Ready }, TimeOver { seat, worker }, SurplusAsked { seat, worker }],
+    );
     accept(&mut monitor, log![SurplusGranted { seat, worker }, WorkerExited { seat, worker }]);
     accept(&mut monitor, log![ScheduleEnded { seat, end: DriveEnd::AllDone }, ThreadResumed { seat }]);
     assert_eq!(monitor.state().running, 0);
@@ -164,7 +175,7 @@ fn waits_of_each_kind() {
         SyscallEntered { task: t(2), name: "call" },
         SyscallLeft { task: t(2) },
         TaskWoken { task: t(2) },
-        ScheduleCalled { seat },
+        ScheduleCalled { seat, until: Goal::Ready },
         TimerFired { seat, task: t(1) },
         WorkerResumed { seat, worker: w(1) },
     ];
@@ -200,7 +211,7 @@ fn cancels_before_and_after_the_start() {
     let mut inner = log![
         CancelRequested { task: t(1), answer: Cancel::Requested },
         TaskWoken { task: t(1) },
-        ScheduleCalled { seat },
+        ScheduleCalled { seat, until: Goal::Ready },
         WorkerResumed { seat, worker: w(0) },
         TaskUnwound { task: t(1) },
         OutcomePublished { task: t(1), outcome: Outcome::Cancelled },
@@ -249,7 +260,7 @@ fn a_violation_names_the_arrow_the_rule_and_the_values() {
     let seat = SEAT;
     let mut monitor = monitor(1);
     accept(&mut monitor, [accepted(t(1))]);
-    accept(&mut monitor, log![ScheduleCalled { seat }, WorkerCreated { seat, worker: w(0) }]);
+    accept(&mut monitor, log![ScheduleCalled { seat, until: Goal::Ready }, WorkerCreated { seat, worker: w(0) }]);
     let report = monitor.accept(Event::WorkerCreated { seat: SEAT, worker: w(1) }).expect_err("max_size is 1");
     assert_eq!((report.guard, report.accepted), ("max_size workers live already", 5));
     let text = report.to_string();
@@ -345,7 +356,8 @@ fn an_order_is_found_for_blurred_logs_of_several_threads() {
 fn no_order_is_found_where_a_thread_saw_what_had_not_begun() {
     let seat = SEAT;
     let mut owner = ThreadLog::default();
-    let beginning = log![PoolBuilt { pool: P, min: 0, max: 1 }, SeatAttached { seat }, ScheduleCalled { seat }];
+    let beginning =
+        log![PoolBuilt { pool: P, min: 0, max: 1 }, SeatAttached { seat }, ScheduleCalled { seat, until: Goal::Ready }];
     let rest =
         [log![WorkerCreated { seat, worker: w(0) }, WorkerResumed { seat, worker: w(0) }], runs(w(0), t(1))].concat();
     for (at, event) in beginning.into_iter().chain(rest).enumerate() {

@@ -3,59 +3,23 @@
 #[path = "../examples/explore/checker.rs"]
 mod checker;
 
+#[path = "negative/judges.rs"]
+mod judges;
+
 use std::sync::atomic::Ordering;
 
-use checker::{Explored, Graph};
-use copool_spec::scene::{Rules, Stage, catalog};
 use copool_spec::state::{Place, State, TaskState, Worker};
 use copool_spec::{
-    Arrow, Cancel, DriveEnd, Event, Interruption, Outcome, PoolState, SeatId, Violation, WorkerState, step, witness,
+    Arrow, Cancel, DriveEnd, Event, Goal, Interruption, Outcome, PoolState, SeatId, TaskId, Violation, WorkerState,
+    step, witness,
 };
-use stateright::{Checker, HasDiscoveries, Model};
+use judges::{breaks, changes, explore, gets_stuck, hides};
+use stateright::Checker;
 
 type Stepped = Result<State, Violation>;
 
 fn refused(event: &Event) -> Stepped {
     Err(Violation { event: *event, guard: "a fault of this test" })
-}
-
-fn explore(scene: &str, rules: Rules, graph: bool) -> impl Checker<Explored> {
-    let scene = catalog::all().into_iter().find(|s| s.name == scene).unwrap_or_else(|| panic!("no scene {scene}"));
-    let explored = Explored::new(Stage::new(scene), rules, graph).checker().threads(2);
-    if graph {
-        explored.spawn_bfs().join()
-    } else {
-        explored.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join()
-    }
-}
-
-/// The fault is caught by the named invariant, and by none before it.
-fn breaks(invariant: &str, scene: &str, rules: Rules) {
-    let checker = explore(scene, rules, false);
-    let mut found = checker.discoveries();
-    found.remove("all is quiet");
-    let names: Vec<_> = found.keys().copied().collect();
-    assert!(names.iter().any(|name| name.starts_with(invariant)), "{invariant} in `{scene}`: found {names:?}");
-}
-
-/// The fault leaves states from which nothing quiet can be reached any more.
-fn gets_stuck(scene: &str, rules: Rules) {
-    let checker = explore(scene, rules, true);
-    let Graph { stuck, states, steps } = checker.model().graph();
-    assert!(stuck > 0, "none of {states} states of `{scene}` is stuck, with {steps} steps");
-}
-
-fn unmet(checker: &impl Checker<Explored>) -> Vec<&'static str> {
-    checker::unmet(checker.model().witnessed.load(Ordering::Relaxed))
-}
-
-/// The situation is met by the rules, and not by the faulty ones.
-fn hides(situation: &str, scene: &str, rules: Rules) {
-    assert!(witness::ALL.iter().any(|(name, _)| *name == situation), "no situation is called {situation}");
-    let good = explore(scene, step, true);
-    assert!(!unmet(&good).contains(&situation), "{situation} is never met in `{scene}`");
-    let bad = explore(scene, rules, true);
-    assert!(unmet(&bad).contains(&situation), "{situation} is met in `{scene}` in spite of the fault");
 }
 
 /// A step under other constants than the state's own.
@@ -70,6 +34,16 @@ fn under(mut state: State, event: &Event, change: impl Fn(&mut State)) -> Steppe
 /// No queue order, no count of idle workers, no bound of a turn.
 fn lax(state: State, event: &Event) -> Stepped {
     under(state, event, |state| state.params.exact = false)
+}
+
+/// A drive that says that all is done, as if it had been asked for something else.
+fn asked(mut state: State, event: &Event, change: fn(Goal) -> Goal) -> Stepped {
+    let Event::ScheduleEnded { seat, end: DriveEnd::AllDone } = event else { return step(state, event) };
+    let goal = state.seats[seat].goal;
+    state.seats.get_mut(seat).expect("driven").goal = change(goal);
+    let mut state = step(state, event)?;
+    state.seats.get_mut(seat).expect("driven").goal = goal;
+    Ok(state)
 }
 
 /// The rules without one event.
@@ -135,6 +109,20 @@ faults! {
             return Ok(state);
         }
         step(state, event)
+    };
+    /// A drive says that all is done as soon as nobody has the processor.
+    a_drive_ends_before_it_has_what_it_was_asked_for: changes("each kind of drive") = |state, event| {
+        asked(state, event, |_| Goal::Ended(TaskId(u64::MAX)))
+    };
+    /// A `serve` comes back once all is done.
+    a_drive_until_the_stop_ends_before_it: changes("each kind of drive") = |state, event| {
+        asked(state, event, |goal| if goal == Goal::Stopped { Goal::Drained } else { goal })
+    };
+    /// Whoever waits for one task waits for all.
+    a_wait_for_one_task_is_a_drain: hides("a drive that waited for one task ends before another has", "each kind of drive")
+        = |state, event| match event {
+        Event::ScheduleEnded { end: DriveEnd::AllDone, .. } if state.outstanding() => refused(event),
+        _ => step(state, event),
     };
     /// Idle workers are forgotten at the end.
     a_worker_survives_the_pool: breaks("S3", "stop during work") = |state, event| {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use copool::spec::rename::Names;
 use copool::spec::scene::{By, Move, Play, Scene, Stage};
 use copool::spec::script::{Key, Op, Script};
-use copool::spec::{DriveEnd, Event, Params, PoolId, State, TaskId, Tick, WorkerId, step};
+use copool::spec::{DriveEnd, Event, Goal, Params, PoolId, State, TaskId, Tick, WorkerId, step};
 use copool_model::Logged;
 
 use crate::policy::{self, Stopping};
@@ -31,7 +31,9 @@ impl Graph {
     pub(crate) fn explore(script: &str) -> Self {
         let script: Script = script.parse().unwrap_or_else(|wrong| panic!("{wrong}"));
         let (params, seats) = (Params::default(), 1);
-        let stage = Stage::new(Scene { name: "edges", why: "", states: 0, params, seats, patient: false, script });
+        let goals = &[Goal::Ready, Goal::Drained];
+        let stage =
+            Stage::new(Scene { name: "edges", why: "", states: 0, params, seats, goals, patient: false, script });
         let first: Node = (stage.first(), Stopping::No);
         let mut graph = Self { stage, parents: vec![None], edges: HashMap::new() };
         let mut numbers = HashMap::from([(first.clone(), 0)]);

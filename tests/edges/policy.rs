@@ -6,7 +6,7 @@
 use copool::spec::Arrow::{self, *};
 use copool::spec::scene::{By, Move, Play};
 use copool::spec::state::Seat;
-use copool::spec::{DriveEnd, Event, PoolState, SeatId};
+use copool::spec::{DriveEnd, Event, Goal, PoolState, SeatId};
 
 /// How far a thread's call of `stop` is. It drives its seat once, for no time, and then gives up what is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,6 +66,9 @@ pub(crate) fn apply(play: &Play, stopping: Stopping, moves: &mut Vec<Move>) {
     let driven = seat.drive.is_some() || seat.on.is_some();
     // One thread: its operations come between its drives.
     moves.retain(|m| !(driven && matches!(m.by, By::Thread(_))));
+    // A stop drives until all is done, and the user until nothing can run.
+    let goal = if matches!(stopping, Stopping::Closed(_)) { Goal::Drained } else { Goal::Ready };
+    moves.retain(|m| !matches!(m.event, Some(Event::ScheduleCalled { until, .. }) if until != goal));
     // On a virtual clock no drive blocks.
     moves.retain(|m| !is(m, &[SeatBlocked]));
     stop(play, seat, stopping, moves);

@@ -14,8 +14,7 @@ pub fn suspension_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check 
 
 /// Arrow 11, C→W: create worker coroutines only if the pool has not reached its maximum size.
 pub fn worker_added(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seats.find(seat)?.heard == Some(Arrow::SuspensionHeard), "the creator heard of no suspension")?;
-    pool::create(s, seat, worker)
+    pool::create(s, seat, worker, Some(Arrow::SuspensionHeard))
 }
 
 /// Arrow 15, W→C: `Listener::on_state_changed`.
@@ -34,6 +33,5 @@ pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 
 /// Arrow 17, C→W: recreate a worker coroutine only if the pool has not reached its maximum size.
 pub fn worker_recreated(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
-    require(s.seats.find(seat)?.heard == Some(Arrow::CountReduced), "the creator heard of no error")?;
-    pool::create(s, seat, worker)
+    pool::create(s, seat, worker, Some(Arrow::CountReduced))
 }

@@ -46,15 +46,13 @@ pub fn limits_changed(s: &mut State, min: u32, max: u32, _keep_alive: u64) -> Ch
 pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
     let it = s.tasks.find(task)?;
     let decided = it.outcome.is_some() || it.abandoned;
-    let started = !matches!(it.state, TaskState::Queued | TaskState::Withdrawn);
-    let over = decided || matches!(it.state, TaskState::Withdrawn | TaskState::Finished(_));
-    let again = it.state == TaskState::Withdrawn && it.cancelled;
-    match answer {
-        Cancel::AlreadyEnded => return require(over, "the task has not ended"),
-        Cancel::Requested => require(started && !decided, "the task does not run")?,
-        Cancel::NeverRuns => require(it.state == TaskState::Queued || again, "the task has started, or was given up")?,
-    }
-    it.cancelled = true;
+    let right = match (answer, it.state) {
+        (Cancel::NeverRuns, state) => state == TaskState::Queued || state == TaskState::Withdrawn && it.cancelled,
+        (Cancel::Requested, state) => !decided && !matches!(state, TaskState::Queued | TaskState::Withdrawn),
+        (Cancel::AlreadyEnded, state) => decided || matches!(state, TaskState::Withdrawn | TaskState::Finished(_)),
+    };
+    require(right, "this is not how far the task is")?;
+    it.cancelled |= answer != Cancel::AlreadyEnded;
     if answer == Cancel::NeverRuns { withdraw(s, task) } else { Ok(()) }
 }
 
@@ -62,8 +60,8 @@ pub fn cancel_requested(s: &mut State, task: TaskId, answer: Cancel) -> Check {
 pub fn task_abandoned(s: &mut State, task: TaskId) -> Check {
     let may = s.phase != PoolState::Running || s.thrown_at(task);
     let it = s.tasks.find(task)?;
-    require(it.outcome.is_none() && !it.abandoned, "the task has ended, or was given up before")?;
-    require(it.state != TaskState::Withdrawn, "the task was cancelled before its start")?;
+    let goes_on = it.outcome.is_none() && !it.abandoned && it.state != TaskState::Withdrawn;
+    require(goes_on, "the task has ended, or was given up or cancelled before")?;
     require(may, "nothing gives this task up")?;
     it.abandoned = true;
     if it.state == TaskState::Queued { withdraw(s, task) } else { Ok(()) }

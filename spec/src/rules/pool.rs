@@ -5,11 +5,12 @@ use super::*;
 /// Arrow 4, P→W: create worker coroutines only if the pool has not reached its maximum size.
 pub fn worker_created(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.between_turns(seat)?;
-    create(s, seat, worker)
+    create(s, seat, worker, None)
 }
 
-/// What arrows 4, 11 and 17 share: the reservation of one more worker. Exact: none is at hand that could poll instead.
-pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
+/// What arrows 4, 11 and 17 share: the reservation of one more worker, by the drive or by who has just heard. Exact: none is at hand that could poll instead.
+pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId, heard: Option<Arrow>) -> Check {
+    require(heard.is_none() || s.seats.find(seat)?.heard == heard, "the creator heard of nothing like that")?;
     require(s.running < s.max, "max_size workers live already")?;
     let needed = |s: &State| s.tasks_wait() && !s.poller_at_hand(seat) || s.running < s.min;
     s.exact(needed, "min_size workers live, and no task waits for one more")?;

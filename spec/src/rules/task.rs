@@ -22,7 +22,6 @@ pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId)
     s.go(seat, worker, &[Arrow::TaskPolled], Arrow::TaskStarted)?;
     s.workers.find(worker)?.task = Some(task);
     let it = s.tasks.find(task)?;
-    require(it.state == TaskState::Queued, "the task has started, or was withdrawn")?;
     (it.state, it.seat, it.worker) = (TaskState::Running, Some(seat), Some(worker));
     Ok(())
 }

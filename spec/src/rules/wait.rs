@@ -7,13 +7,11 @@ use super::*;
 pub fn timer_armed(s: &mut State, seat: SeatId, task: TaskId, at: Tick) -> Check {
     let it = s.tasks.find(task)?;
     require(it.seat == Some(seat), "the task belongs to another seat")?;
-    if let (TaskState::Ready, Some(worker), false) = (it.state, it.worker, s.params.exact) {
-        let on_its_way = s.workers.find(worker)?.at == Some(Arrow::TaskInterrupted);
-        return require(on_its_way, "the task is not on its way into a wait");
-    }
-    require(matches!(it.state, TaskState::Running | TaskState::Waiting(_)), "the task is not on its way into a wait")?;
+    let (over, worker) = (it.state == TaskState::Ready, it.worker.and_then(|worker| s.workers.get(&worker)));
+    let leaves = worker.is_some_and(|on| matches!(on.at, Some(Arrow::TaskStarted | Arrow::TaskInterrupted)));
+    require(leaves && !(over && s.params.exact), "the task is not on its way into a wait")?;
     require(it.timer.is_none() || it.state == TaskState::Running, "the task has a timer already")?;
-    it.timer = Some(at);
+    it.timer = Some(at).filter(|_| !over);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The scenes that are explored, each with a sentence on why its bounds suffice, and with its exact number of states.
 
 use super::Scene;
-use crate::Params;
 use crate::script::Script;
+use crate::{Goal, Params, TaskId};
 
 /// Everything at one instant, turns of two tasks, and no fairness exceptions: what most scenes need.
 const PLAIN: Params = Params { exact: true, lifo: false, polls_per_turn: 2, injector_every: 0, age_every: 0, wrap: 1 };
@@ -10,13 +10,19 @@ const PLAIN: Params = Params { exact: true, lifo: false, polls_per_turn: 2, inje
 /// Every second poll is an ageing poll, every third looks at the injector first, and the count wraps after six.
 const AGEING: Params = Params { polls_per_turn: 3, injector_every: 3, age_every: 2, wrap: 24, ..PLAIN };
 
-/// Drives may end at any time: at a deadline, or since what is left waits.
-const HASTY: bool = false;
+/// What drives are asked for, and whether they wait for it without end.
+type Drives = (&'static [Goal], bool);
+
+/// Drives run what can run, and may end at any time: at a deadline, or since what is left waits.
+const HASTY: Drives = (&[Goal::Ready], false);
 
 /// Drives end when all is done, stopped or stalled: whoever blocks must be woken.
-const PATIENT: bool = true;
+const PATIENT: Drives = (&[Goal::Drained], true);
 
-type Row = (&'static str, &'static str, usize, Params, u32, bool, &'static str);
+/// Each drive is asked for one thing or another, and those that wait do so without end.
+const ANY: Drives = (&[Goal::Ready, Goal::Drained, Goal::Ended(TaskId(0)), Goal::Stopped], true);
+
+type Row = (&'static str, &'static str, usize, Params, u32, Drives, &'static str);
 
 /// Small scenes, one for each alternative of the diagram: seconds together, even in a debug build.
 #[must_use]
@@ -39,9 +45,9 @@ pub fn all() -> Vec<Scene> {
 }
 
 fn set(rows: &[Row]) -> Vec<Scene> {
-    let scene = |&(name, why, states, params, seats, patient, script): &Row| {
+    let scene = |&(name, why, states, params, seats, (goals, patient), script): &Row| {
         let script: Script = script.parse().unwrap_or_else(|wrong| panic!("scene {name}: {wrong}"));
-        Scene { name, why, states, params, seats, patient, script }
+        Scene { name, why, states, params, seats, goals, patient, script }
     };
     rows.iter().map(scene).collect()
 }
@@ -77,7 +83,7 @@ const SMALL: &[Row] = &[
     (
         "two seats, two workers",
         "one task that submits another is stolen from, or is not; both seats run at once, and every wake-up is needed",
-        62157,
+        61257,
         PLAIN,
         2,
         PATIENT,
@@ -141,7 +147,7 @@ const SMALL: &[Row] = &[
     (
         "parks and wake-ups",
         "two tasks wake each other on two seats, whichever parks first",
-        36441,
+        35331,
         PLAIN,
         2,
         PATIENT,
@@ -183,6 +189,15 @@ const SMALL: &[Row] = &[
         HASTY,
         "pool max 2\nthread\n submit t0 { suspend }\n submit t1 { }\nthread\n fail-stack",
     ),
+    (
+        "each kind of drive",
+        "one task to wait for and one that is late, so that no kind of drive ends when another does",
+        1717,
+        PLAIN,
+        1,
+        ANY,
+        "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }\n stop 18446744073709551615",
+    ),
 ];
 
 const LARGE: &[Row] = &[
@@ -198,7 +213,7 @@ const LARGE: &[Row] = &[
     (
         "three seats, one worker",
         "a third seat shows that two contenders do not lose the count between them",
-        342917,
+        337589,
         PLAIN,
         3,
         PATIENT,
@@ -207,7 +222,7 @@ const LARGE: &[Row] = &[
     (
         "two seats, three tasks",
         "one task more than workers, two of them suspended at once: each seat's FIFO holds more than one",
-        309577,
+        306703,
         PLAIN,
         2,
         PATIENT,
@@ -216,7 +231,7 @@ const LARGE: &[Row] = &[
     (
         "stop, panic and suspension",
         "all 27 arrows meet: a worker errs, one is suspended, and the pool is stopped at any time",
-        1403454,
+        1400486,
         PLAIN,
         2,
         PATIENT,
@@ -225,7 +240,7 @@ const LARGE: &[Row] = &[
     (
         "cancel against start, two seats",
         "a cancel from outside against the start, the park and the panic of two tasks on two seats",
-        387272,
+        368198,
         PLAIN,
         2,
         PATIENT,
@@ -234,7 +249,7 @@ const LARGE: &[Row] = &[
     (
         "timer against cancel, two seats",
         "a delay is cancelled while its timer fires, and a system call goes on beside it",
-        490883,
+        470177,
         PLAIN,
         2,
         PATIENT,
@@ -252,7 +267,7 @@ const LARGE: &[Row] = &[
     (
         "ageing on two seats",
         "two seats count their polls apart, and tasks of four priorities overtake each other",
-        83237,
+        82661,
         AGEING,
         2,
         PATIENT,
@@ -262,10 +277,19 @@ const LARGE: &[Row] = &[
     (
         "join and min_size, two seats",
         "a join across seats, a worker that min_size keeps, and a max_size that sinks below the count",
-        76256,
+        72396,
         PLAIN,
         2,
         PATIENT,
         "pool min 1 max 2\nthread\n submit t0 { submit t1 { }; join t1 }\n set-max 1",
+    ),
+    (
+        "each kind of drive, two seats",
+        "what one seat waits for the other may bring, whatever that was asked for, and each must be woken in time",
+        368453,
+        PLAIN,
+        2,
+        ANY,
+        "pool max 1\nthread\n submit t0 { suspend }\n submit t1 { }\n stop 18446744073709551615",
     ),
 ];

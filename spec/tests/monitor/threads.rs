@@ -18,7 +18,11 @@ fn what_other_threads_do_meanwhile_is_accepted_only_of_several_threads() {
     let (seat, worker, task, at) = (SEAT, w(0), t(1), Tick(5));
     let begun = [
         vec![accepted(task)],
-        log![ScheduleCalled { seat }, WorkerCreated { seat, worker }, WorkerResumed { seat, worker }],
+        log![
+            ScheduleCalled { seat, until: Goal::Ready },
+            WorkerCreated { seat, worker },
+            WorkerResumed { seat, worker }
+        ],
         runs(worker, task),
     ]
     .concat();
@@ -31,7 +35,7 @@ fn what_other_threads_do_meanwhile_is_accepted_only_of_several_threads() {
     let woken = [suspends(worker, task, why), log![TaskWoken { task }, SeatBlocked { seat }]].concat();
     let (loose, exact) = loose_and_exact(1, &[&begun[..], &woken[..]].concat());
     assert_eq!((loose, exact.is_err()), (Ok(()), true), "a note on its way");
-    let polls = log![ScheduleCalled { seat }, WorkerCreated { seat, worker }, SeatBlocked { seat }];
+    let polls = log![ScheduleCalled { seat, until: Goal::Ready }, WorkerCreated { seat, worker }, SeatBlocked { seat }];
     assert!(loose_and_exact(1, &polls).0.is_err(), "a worker that could poll");
 }
 
@@ -42,7 +46,7 @@ fn a_task_of_a_seat_that_leaves_may_be_polled_before_the_seat_has_left() {
         log![
             SeatAttached { seat: other },
             TaskAccepted { seat: Some(other), task, priority: 0 },
-            ScheduleCalled { seat }
+            ScheduleCalled { seat, until: Goal::Ready }
         ],
         log![WorkerCreated { seat, worker }, WorkerResumed { seat, worker }, SeatLeaving { seat: other }],
         runs(worker, task),
@@ -58,7 +62,11 @@ fn a_task_of_a_seat_that_leaves_may_be_polled_before_the_seat_has_left() {
 fn a_worker_may_be_added_after_the_creator_let_an_idle_one_go() {
     let (seat, worker, idle, why) = (SEAT, w(0), w(1), Interruption::Suspend);
     let mut log = vec![accepted(t(1)), accepted(t(2))];
-    log.extend(log![ScheduleCalled { seat }, WorkerCreated { seat, worker }, WorkerResumed { seat, worker }]);
+    log.extend(log![
+        ScheduleCalled { seat, until: Goal::Ready },
+        WorkerCreated { seat, worker },
+        WorkerResumed { seat, worker }
+    ]);
     log.extend([runs(worker, t(1)), suspends(worker, t(1), Interruption::Park)].concat());
     log.extend(log![WorkerAdded { seat, worker: idle }, WorkerResumed { seat, worker: idle }]);
     log.extend([runs(idle, t(2)), returns(idle, t(2)), log![NextPoll { seat, worker: idle }], idles(idle)].concat());
@@ -81,7 +89,11 @@ fn a_worker_may_leave_for_one_that_another_seat_then_gets_no_stack_for() {
     let (other, worker, task) = (SeatId(1), w(0), t(1));
     let leaves = |before: Vec<Event>| {
         let mut log = vec![Event::LimitsChanged { min: 1, max: 2, keep_alive: 0 }, accepted(task)];
-        log.extend(log![SeatAttached { seat: other }, ScheduleCalled { seat: other }, ScheduleCalled { seat: SEAT }]);
+        log.extend(log![
+            SeatAttached { seat: other },
+            ScheduleCalled { seat: other, until: Goal::Ready },
+            ScheduleCalled { seat: SEAT, until: Goal::Ready }
+        ]);
         log.extend(log![WorkerCreated { seat: SEAT, worker }, WorkerResumed { seat: SEAT, worker }]);
         log.extend([runs(worker, task), returns(worker, task), log![NextPoll { seat: SEAT, worker }]].concat());
         log.extend(log![TaskPolled { seat: SEAT, worker }, PollFailed { seat: SEAT, worker }]);
