@@ -34,13 +34,13 @@ impl State {
         Ok(())
     }
 
-    /// Without a task the worker goes on to an arrow from between two polls, or from one of these.
-    fn go_free(&mut self, seat: SeatId, worker: WorkerId, from: &[Arrow], to: Arrow) -> Check {
+    /// Without a task the worker goes on to an arrow from between two polls, or from this one.
+    fn go_free(&mut self, seat: SeatId, worker: WorkerId, or_from: Arrow, to: Arrow) -> Check {
         require(self.workers.find(worker)?.task.is_none(), "the worker holds a task")?;
         let exact = self.params.exact && !self.seats.find(seat)?.starved;
         let tombstone = if exact { Arrow::PollFailed } else { Arrow::TaskPolled };
-        let between = [Arrow::WorkerResumed, Arrow::TaskExited, Arrow::PollFailed, Arrow::NextPoll, tombstone];
-        self.go(seat, worker, &[&between[..], from].concat(), to)
+        let between = [Arrow::WorkerResumed, Arrow::TaskExited, Arrow::PollFailed, Arrow::NextPoll, tombstone, or_from];
+        self.go(seat, worker, &between, to)
     }
 
     /// The worker goes on over its last arrow and gives up the processor.
@@ -90,7 +90,7 @@ impl State {
         require(it.seat.is_none_or(|home| home == seat), "another seat has this worker")?;
         it.seat = Some(seat);
         let it = self.seats.find(seat)?;
-        it.ready.retain(|other| *other != worker);
+        it.ready.iter().position(|other| *other == worker).map(|at| it.ready.remove(at));
         (it.on, it.heard) = (Some(worker), it.heard.filter(|_| !self.params.exact));
         Ok(())
     }

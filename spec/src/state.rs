@@ -148,10 +148,11 @@ impl State {
     /// Whether the drive of a seat has what it was asked for. Not exact: as far as its own thread can know, for what there was
     /// elsewhere, there may be more of again.
     pub fn reached(&self, seat: SeatId) -> bool {
-        let now = self.params.exact;
+        let (now, mut here) = (self.params.exact, self.workers.values().filter(|it| it.seat == Some(seat)));
+        let open = |task: TaskId| self.tasks[&task].outcome.is_none();
         match self.seats[&seat].goal {
-            Goal::Ready => !(now && self.tasks_wait()) && self.workers.values().all(|worker| worker.seat != Some(seat)),
-            Goal::Drained => !self.tasks.values().any(|it| it.outcome.is_none() && (now || it.seat == Some(seat))),
+            Goal::Ready => !(now && self.tasks_wait()) && here.next().is_none(),
+            Goal::Drained => !(now && self.outstanding()) && !here.any(|worker| worker.task.is_some_and(open)),
             Goal::Ended(task) => self.tasks.get(&task).is_none_or(|task| task.outcome.is_some()),
             Goal::Stopped => false,
         }

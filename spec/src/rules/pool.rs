@@ -51,7 +51,7 @@ pub fn surplus_granted(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 25, W→P: return if timeout or schedule fail. The worker idles: a count and a stack that any seat may take.
 pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.take(seat, worker)?;
-    s.go_free(seat, worker, &[Arrow::SurplusAsked], Arrow::WorkerReturned)?;
+    s.go_free(seat, worker, Arrow::SurplusAsked, Arrow::WorkerReturned)?;
     s.go_off(seat, worker, Arrow::WorkerReturned)?;
     let it = s.workers.find(worker)?;
     (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);

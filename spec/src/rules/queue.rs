@@ -29,16 +29,16 @@ pub fn task_rejected(s: &mut State, task: TaskId) -> Check {
 
 /// A seat takes a task of another seat's deque to its own: one that never ran. Exact: nothing nearer is due.
 pub fn task_stolen(s: &mut State, seat: SeatId, from: SeatId, task: TaskId) -> Check {
-    s.exact(|s| due(s, seat).contains(&task), "another task was due")?;
+    s.exact(|s| due(s, seat, task), "another task was due")?;
     require(seat != from && s.seats.contains_key(&seat), "a seat steals from another one")?;
     require(dequeue(s, task) == Some(Place::Deque(from)), "the task is not in that seat's deque")?;
     s.queues.get_or_default(Place::Deque(seat)).push_back(task);
     Ok(())
 }
 
-/// The tasks of which the poll in hand must take one: the head of the queue that it looks at first. Only from the deques of
-/// others there may be a choice.
-pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
+/// Whether the poll in hand may take this task: the head of the queue that it looks at first. Only from the deques of others
+/// there may be a choice.
+pub fn due(s: &State, seat: SeatId, task: TaskId) -> bool {
     let polls = s.seats.get(&seat).map_or(0, |seat| seat.polls);
     let every = |period: u32| period != 0 && polls.is_multiple_of(period);
     let (ages, injects) = (every(s.params.age_every), every(s.params.injector_every));
@@ -57,8 +57,7 @@ pub fn due(s: &State, seat: SeatId) -> Vec<TaskId> {
         let head = if lifo(place) { queue[queue.len() - 1] } else { queue[0] };
         (rank(place, head), head)
     });
-    let first = ranked.clone().map(|(rank, _)| rank).min();
-    ranked.filter(|(rank, _)| Some(*rank) == first).map(|(_, head)| head).collect()
+    ranked.clone().any(|(rank, head)| head == task && ranked.clone().all(|(other, _)| rank <= other))
 }
 
 /// Takes a task out of its queue, and says which that was.

@@ -12,10 +12,10 @@ pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     Ok(())
 }
 
-/// Arrow 7, T→T: poll success, run the task. Which task is due, says [`queue::due`]. Not exact: a seat that leaves gives its
+/// Arrow 7, T→T: poll success, run the task. Whether a task is due, says [`queue::due`]. Not exact: a seat that leaves gives its
 /// queue to the injector one task after the other, before it has left.
 pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
-    s.exact(|s| due(s, seat).contains(&task), "another task was due")?;
+    s.exact(|s| due(s, seat, task), "another task was due")?;
     let place = dequeue(s, task).ok_or("the task is in no queue that this seat may poll")?;
     let stays = |other| other != seat && (s.params.exact || !s.leaving(Some(other)));
     require(!matches!(place, Place::Deque(other) if stays(other)), "the task is in another seat's deque")?;

@@ -30,13 +30,13 @@ pub fn worker_errored(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// exact, the poll before met a tombstone.
 pub fn next_poll(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     require(!s.params.exact || s.workers.find(worker)?.turn < s.params.polls_per_turn, "its turn is over")?;
-    s.go_free(seat, worker, &[], Arrow::NextPoll)
+    s.go_free(seat, worker, Arrow::WorkerResumed, Arrow::NextPoll)
 }
 
 /// Arrow 21, W→W: the schedule has exceeded the timeout time, or the worker its keep-alive: it idles, or holds no task.
 pub fn time_over(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.take(seat, worker)?;
-    s.go_free(seat, worker, &[], Arrow::TimeOver)
+    s.go_free(seat, worker, Arrow::WorkerResumed, Arrow::TimeOver)
 }
 
 /// Arrow 22, W→P: has the coroutine pool exceeded the minimum pool size?
