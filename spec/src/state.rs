@@ -152,7 +152,7 @@ impl State {
         let open = |task: TaskId| self.tasks[&task].outcome.is_none();
         match self.seats[&seat].goal {
             Goal::Ready => !(now && self.tasks_wait()) && here.next().is_none(),
-            Goal::Drained => !(now && self.outstanding()) && !here.any(|worker| worker.task.is_some_and(open)),
+            Goal::Drained => !(here.any(|worker| worker.task.is_some_and(open)) || now && self.outstanding()),
             Goal::Ended(task) => self.tasks.get(&task).is_none_or(|task| task.outcome.is_some()),
             Goal::Stopped => false,
         }
