@@ -1,7 +1,7 @@
 //! One round in a process of its own, with a time limit: a crash or a hang of a rival is an answer, no more.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,36 +16,39 @@ pub(crate) enum Answer {
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 
-/// Runs the command, and reads what it prints.
-pub(crate) fn run(mut command: Command) -> Answer {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => return Answer::Failed(error.to_string()),
-    };
-    let output = child.stdout.take().map(read);
-    let errors = child.stderr.take().map(read);
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Ok(status),
-            Ok(None) if begin.elapsed() < LIMIT => thread::sleep(LOOKS_EVERY),
-            Ok(None) => {
-                // It may have ended meanwhile; either way it is gone after this.
-                let _ = child.kill();
-                let _ = child.wait();
-                break Err(format!("hung: killed after {} s", LIMIT.as_secs()));
-            }
-            Err(error) => break Err(error.to_string()),
-        }
-    };
-    let text = |reader: Option<thread::JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
-    let (output, errors) = (text(output), text(errors));
-    match status {
-        Ok(status) if status.success() => parse(&output),
-        Ok(status) => Answer::Failed(format!("{status}: {}", reason(&errors))),
+/// Runs the command, and reads the figures that it prints.
+pub(crate) fn run(command: Command) -> Answer {
+    match output(command) {
+        Ok(output) => parse(&output),
         Err(reason) => Answer::Failed(reason),
     }
+}
+
+/// Runs the command, and gives what it prints, or why it failed.
+pub(crate) fn output(mut command: Command) -> Result<String, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let output = child.stdout.take().map(read);
+    let errors = child.stderr.take().map(read);
+    let status = wait(&mut child)?;
+    let text = |reader: Option<thread::JoinHandle<String>>| reader.and_then(|it| it.join().ok()).unwrap_or_default();
+    let (output, errors) = (text(output), text(errors));
+    if status.success() { Ok(output) } else { Err(format!("{status}: {}", reason(&errors))) }
+}
+
+fn wait(child: &mut Child) -> Result<ExitStatus, String> {
+    let (begin, mut pause) = (Instant::now(), Duration::from_millis(1));
+    while begin.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            return Ok(status);
+        }
+        thread::sleep(pause);
+        pause = LOOKS_EVERY.min(pause * 2);
+    }
+    // It may have ended meanwhile; either way it is gone after this.
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(format!("hung: killed after {} s", LIMIT.as_secs()))
 }
 
 fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {

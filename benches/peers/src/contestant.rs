@@ -16,6 +16,9 @@ pub(crate) const OURS: &str = ALL[0];
 /// How a child's round begins: the flag before contestant and workload.
 pub(crate) const CHILD: &str = "--child";
 
+/// The first argument by which the rival's program plays a script.
+const THIRD_OPINION: &str = "third-opinion";
+
 /// The programs of the contestants that are not in this one.
 pub(crate) struct Programs {
     open_coroutine: PathBuf,
@@ -24,7 +27,7 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them; a reason not to take part is printed.
+    /// Builds that of open-coroutine-core.
     pub(crate) fn build() -> Result<Self, Box<dyn Error>> {
         let this = env::current_exe()?;
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -33,9 +36,15 @@ impl Programs {
         if !cargo.arg(package.join("Cargo.toml")).status()?.success() {
             return Err("the program of open-coroutine-core cannot be built".into());
         }
-        let go = build_go(&package.join("go/peers.go"), &this.with_file_name("peers-go"));
-        let go = go.inspect_err(|reason| eprintln!("Go does not take part: {reason}")).ok();
-        Ok(Self { open_coroutine: this.with_file_name("open-coroutine"), go })
+        Ok(Self { open_coroutine: this.with_file_name("open-coroutine"), go: None })
+    }
+
+    /// Builds that of Go too, if `go` is installed; if not, that is printed.
+    pub(crate) fn with_go(mut self) -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go/peers.go");
+        let go = build_go(&source, &self.open_coroutine.with_file_name("peers-go"));
+        self.go = go.inspect_err(|reason| eprintln!("Go does not take part: {reason}")).ok();
+        self
     }
 
     /// The command that runs one round of a workload for a contestant in a process of its own.
@@ -51,6 +60,13 @@ impl Programs {
         };
         command.arg(workload);
         Some(command)
+    }
+
+    /// The command that plays the script of this number.
+    pub(crate) fn third_opinion(&self, script: u64) -> Command {
+        let mut command = Command::new(&self.open_coroutine);
+        command.args([THIRD_OPINION, &script.to_string()]);
+        command
     }
 }
 

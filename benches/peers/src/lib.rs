@@ -4,5 +4,6 @@
 //! it builds on cannot be linked together with copool's.
 
 pub mod measure;
+pub mod script;
 pub mod waits;
 pub mod workload;

@@ -14,10 +14,12 @@ mod ours;
 mod plot;
 mod report;
 mod rows;
+mod third_opinion;
 
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 
 use contained::Answer;
 use contestant::Programs;
@@ -25,6 +27,8 @@ use copool_peers::workload;
 use rows::Row;
 
 const ROUNDS: usize = 7;
+/// So many scripts the third opinion is asked about.
+const SCRIPTS: u64 = 1_000;
 /// A rival that fails so often in a workload is not tried again there.
 const FAILURES: usize = 2;
 
@@ -134,7 +138,7 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
 }
 
 fn measure(asked: &Asked) -> Result<(), Box<dyn Error>> {
-    let programs = Programs::build()?;
+    let programs = Programs::build()?.with_go();
     let mut rows = rows::load();
     for workload in &asked.workloads {
         let new = run(workload, asked.rounds, &programs);
@@ -147,11 +151,23 @@ fn measure(asked: &Asked) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    match go(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn go(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [contestant::CHILD, contestant, workload] => contestant::child(contestant, workload),
-        _ => measure(&asked(&arguments)?)?,
+        ["third-opinion"] => third_opinion::ask(SCRIPTS)?,
+        ["third-opinion", scripts] => third_opinion::ask(scripts.parse()?)?,
+        _ => measure(&asked(arguments)?)?,
     }
     Ok(())
 }

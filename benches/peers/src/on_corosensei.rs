@@ -6,7 +6,7 @@ use std::time::Instant;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
 
-use copool_peers::measure::{Round, alive_figures, median_ns, memory_kib, timed};
+use copool_peers::measure::{Round, alive_figures, fastest_ns, memory_kib, timed};
 use copool_peers::workload::{BATCH, Workload, YIELDERS, YIELDS};
 
 const STACK: usize = 64 * 1024;
@@ -39,7 +39,7 @@ fn spawn() -> Round {
             assert_eq!(sum, BATCH * (BATCH - 1) / 2);
         })
     };
-    Round::of("ns", median_ns(BATCH, pass))
+    Round::of("ns", fastest_ns(BATCH, pass))
 }
 
 fn yields() -> Round {
@@ -65,7 +65,7 @@ fn yields() -> Round {
         assert_eq!(yields, YIELDERS * YIELDS);
         time
     };
-    Round::of("ns", median_ns(YIELDERS * YIELDS, pass))
+    Round::of("ns", fastest_ns(YIELDERS * YIELDS, pass))
 }
 
 fn alive(count: u64) -> Round {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use may::coroutine::{self, Coroutine, JoinHandle};
 
 use copool_peers::measure::{
-    Round, alive_figures, cpu_ns, from_threads, median_ns, memory_kib, timed, timer_figures, wakes, work,
+    Round, alive_figures, cpu_ns, fastest_ns, from_threads, memory_kib, timed, timer_figures, wakes, work,
 };
 use copool_peers::waits::Waits;
 use copool_peers::workload::{
@@ -58,7 +58,7 @@ fn spawn_join() -> Round {
             })
         })
     };
-    Round::of("ns", median_ns(BATCH, pass))
+    Round::of("ns", fastest_ns(BATCH, pass))
 }
 
 /// The leaves below this task.
@@ -72,7 +72,7 @@ fn node(depth: u32) -> u64 {
 
 fn tree() -> Round {
     let pass = || timed(|| assert_eq!(inside(|| node(SMALL_TREE_DEPTH)), 1 << SMALL_TREE_DEPTH));
-    Round::of("ns", median_ns((2 << SMALL_TREE_DEPTH) - 1, pass))
+    Round::of("ns", fastest_ns((2 << SMALL_TREE_DEPTH) - 1, pass))
 }
 
 fn yields() -> Round {
@@ -91,7 +91,7 @@ fn yields() -> Round {
             })
         })
     };
-    Round::of("ns", median_ns(YIELDERS * YIELDS, pass))
+    Round::of("ns", fastest_ns(YIELDERS * YIELDS, pass))
 }
 
 fn ping_pong() -> Round {
@@ -114,7 +114,7 @@ fn ping_pong() -> Round {
             })
         })
     };
-    Round::of("ns", median_ns(ROUND_TRIPS, pass))
+    Round::of("ns", fastest_ns(ROUND_TRIPS, pass))
 }
 
 fn alive(count: u64) -> Round {
@@ -147,7 +147,7 @@ fn submit(submitters: u32) -> Round {
         let sum: u64 = tasks.into_iter().map(|task| task.join().expect("returned")).sum();
         assert_eq!(sum, BATCH * (BATCH - 1) / 2);
     };
-    Round::of("ns", median_ns(BATCH * u64::from(submitters), || from_threads(submitters, batch)))
+    Round::of("ns", fastest_ns(BATCH * u64::from(submitters), || from_threads(submitters, batch)))
 }
 
 fn timers() -> Round {
@@ -196,7 +196,7 @@ fn cancel() -> Round {
             tasks.into_iter().for_each(|task| assert!(task.join().is_err(), "cancelled"));
         })
     };
-    Round::of("ns", median_ns(CANCELS, pass))
+    Round::of("ns", fastest_ns(CANCELS, pass))
 }
 
 fn link(waits: Arc<Waits>, parent: Coroutine, left: u64) {
@@ -242,5 +242,5 @@ fn steal() -> Round {
             })
         })
     };
-    Round::of("ns", median_ns(UNEVEN, pass))
+    Round::of("ns", fastest_ns(UNEVEN, pass))
 }

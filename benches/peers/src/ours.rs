@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use copool::{Builder, CoroutinePool, DriveEnd, JoinError, JoinHandle, LocalOrder, PoolHandle, TaskRef};
 
 use copool_peers::measure::{
-    Round, alive_figures, cpu_ns, from_threads, median_ns, memory_kib, timed, timer_figures, wakes, work,
+    Round, alive_figures, cpu_ns, fastest_ns, from_threads, memory_kib, timed, timer_figures, wakes, work,
 };
 use copool_peers::waits::Waits;
 use copool_peers::workload::{
@@ -65,7 +65,7 @@ fn spawn() -> Round {
             assert_eq!(tasks.drain(..).map(take).sum::<u64>(), BATCH * (BATCH - 1) / 2);
         })
     };
-    Round::of("ns", median_ns(BATCH, pass))
+    Round::of("ns", fastest_ns(BATCH, pass))
 }
 
 /// The leaves below this task.
@@ -91,7 +91,7 @@ fn tree(threads: u32) -> Round {
             assert_eq!(take(root), 1 << TREE_DEPTH);
         })
     };
-    Round::of("ns", median_ns((2 << TREE_DEPTH) - 1, pass))
+    Round::of("ns", fastest_ns((2 << TREE_DEPTH) - 1, pass))
 }
 
 fn yields() -> Round {
@@ -109,7 +109,7 @@ fn yields() -> Round {
         assert_eq!(tasks.into_iter().map(take).sum::<u64>(), YIELDERS * YIELDS);
         time
     };
-    Round::of("ns", median_ns(YIELDERS * YIELDS, pass))
+    Round::of("ns", fastest_ns(YIELDERS * YIELDS, pass))
 }
 
 fn ping_pong() -> Round {
@@ -141,7 +141,7 @@ fn ping_pong() -> Round {
         assert_eq!(tasks.map(take), [ROUND_TRIPS; 2]);
         time
     };
-    Round::of("ns", median_ns(ROUND_TRIPS, pass))
+    Round::of("ns", fastest_ns(ROUND_TRIPS, pass))
 }
 
 fn alive(count: u64) -> Round {
@@ -173,7 +173,7 @@ fn submit(submitters: u32) -> Round {
         let sum: u64 = tasks.into_iter().map(|task| task.join().expect("returned")).sum();
         assert_eq!(sum, BATCH * (BATCH - 1) / 2);
     };
-    Round::of("ns", median_ns(BATCH * u64::from(submitters), || from_threads(submitters, batch)))
+    Round::of("ns", fastest_ns(BATCH * u64::from(submitters), || from_threads(submitters, batch)))
 }
 
 fn timers() -> Round {
@@ -221,7 +221,7 @@ fn cancel() -> Round {
             }
         })
     };
-    Round::of("ns", median_ns(CANCELS, pass))
+    Round::of("ns", fastest_ns(CANCELS, pass))
 }
 
 fn link(pool: &PoolHandle, waits: &Arc<Waits>, left: u64) {
@@ -258,7 +258,7 @@ fn syscall() -> Round {
         assert_eq!(take(task), CALLS * (CALLS - 1) / 2);
         time
     };
-    Round::of("ns", median_ns(CALLS, pass))
+    Round::of("ns", fastest_ns(CALLS, pass))
 }
 
 fn steal(threads: u32) -> Round {
@@ -286,5 +286,5 @@ fn steal(threads: u32) -> Round {
         assert_eq!(done.swap(0, Ordering::Relaxed), UNEVEN);
         time
     };
-    Round::of("ns", median_ns(UNEVEN, pass))
+    Round::of("ns", fastest_ns(UNEVEN, pass))
 }
