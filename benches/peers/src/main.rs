@@ -1,7 +1,8 @@
 //! copool beside its rivals: the same work on each side, in turns, each round in a process of its own.
 //!
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml -- [WORKLOAD…] [--rounds N] [--json]` runs the workloads
-//! named, or all, and prints the table; `-- third-opinion [SCRIPTS]` compares results and order with open-coroutine-core.
+//! named, or all, and prints the table; `-- kept` prints it from the
+//! rows that are kept; `-- third-opinion [SCRIPTS]` compares results and order with open-coroutine-core.
 //! `benches/README.md` says what the figures are.
 
 mod contained;
@@ -165,6 +166,11 @@ fn main() -> ExitCode {
 fn go(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [contestant::CHILD, contestant, workload] => contestant::child(contestant, workload),
+        ["kept"] => {
+            let rows = rows::load();
+            plot::draw(&rows)?;
+            println!("{}", report::table(&rows));
+        }
         ["third-opinion"] => third_opinion::ask(SCRIPTS)?,
         ["third-opinion", scripts] => third_opinion::ask(scripts.parse()?)?,
         _ => measure(&asked(arguments)?)?,

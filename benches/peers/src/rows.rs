@@ -88,6 +88,7 @@ pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         value if value >= 99.95 => return grouped(value.round() as u64),
         value if value >= 9.995 => 1,
+        value if value < 0.0995 => 3,
         _ => 2,
     };
     format!("{value:.digits$}")
@@ -151,7 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_three_digits_or_all_before_the_point() {
-        assert_eq!([1.234, 12.34, 123.4, 1_234_567.0].map(number), ["1.23", "12.3", "123", "1,234,567"]);
+    fn numbers_have_few_digits_or_all_before_the_point() {
+        assert_eq!([0.0123, 1.234, 12.34, 123.4].map(number), ["0.012", "1.23", "12.3", "123"]);
+        assert_eq!(number(1_234_567.0), "1,234,567");
     }
 }
