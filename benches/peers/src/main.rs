@@ -1,9 +1,8 @@
 //! copool beside its rivals: the same work on each side, in turns, each round in a process of its own.
 //!
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml -- [WORKLOAD…] [--rounds N] [--json]` runs the workloads
-//! named, or all, and prints the table; `-- kept` prints it from the
-//! rows that are kept; `-- third-opinion [SCRIPTS]` compares results and order with open-coroutine-core.
-//! `benches/README.md` says what the figures are.
+//! named, or all, and prints the table; `-- kept` prints that of all rows that are kept; `-- third-opinion [SCRIPTS]`
+//! compares results and order with open-coroutine-core. `benches/README.md` says what the figures are.
 
 mod contained;
 mod contestant;

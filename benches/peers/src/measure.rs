@@ -112,20 +112,21 @@ pub fn alive_figures(count: u64, kib: f64, suspended: Duration) -> Round {
     Round::Measured(vec![("KiB", kib), ("ns to create", ns)], None)
 }
 
-/// The time in which each of so many threads has run `batch`.
+/// The time from when the first of so many threads begins `batch` until the last has ended it.
 pub fn from_threads(threads: u32, batch: impl Fn() + Sync) -> Duration {
-    let line = Barrier::new(threads as usize + 1);
-    let begin = thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                line.wait();
-                batch();
-            });
-        }
+    let line = Barrier::new(threads as usize);
+    let run = || {
         line.wait();
-        Instant::now()
+        let begin = Instant::now();
+        batch();
+        (begin, Instant::now())
+    };
+    let spans: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
     });
-    begin.elapsed()
+    let begin = spans.iter().map(|span| span.0).min().expect("a thread");
+    spans.iter().map(|span| span.1).max().expect("a thread") - begin
 }
 
 /// The figures of timers that took so much processor time, and were so late each.
