@@ -93,7 +93,7 @@ pub const OPS: [Drawn<Op>; 23] = [
     op("stop", 1, |w| Op::Stop(w.time())),
 ];
 
-/// The steps; the first [`SIMPLE`] may stand in a destructor.
+/// The steps; the first `SIMPLE` may stand in a destructor.
 pub const STEPS: [Drawn<Step>; 20] = [
     step("suspend", 10, |_| Step::Suspend),
     step("checkpoint", 4, |_| Step::Checkpoint),
