@@ -110,12 +110,19 @@ fn table(rows: &[Row]) -> String {
     out
 }
 
+/// The text of a test's file and of those in the directory of its name.
+fn text_of(test: &Path) -> String {
+    let parts = std::fs::read_dir(test.with_extension("")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = std::iter::once(test.to_owned()).chain(parts);
+    files.filter(|file| file.is_file()).filter_map(|file| std::fs::read_to_string(file).ok()).collect()
+}
+
 /// The tests that use the harness.
 fn targets(root: &Path) -> Result<Vec<String>, String> {
     let mut targets = Vec::new();
     for file in std::fs::read_dir(root.join("tests")).map_err(|error| format!("tests: {error}"))?.flatten() {
         let path = file.path();
-        let text = if path.is_file() { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
+        let text = if path.is_file() { text_of(&path) } else { String::new() };
         let checks = ["copool_model::loom", "copool_model::shuttle", "copool_model::judge"];
         if let (Some(stem), true) = (path.file_stem(), checks.iter().any(|module| text.contains(module))) {
             targets.push(stem.to_string_lossy().into_owned());
@@ -186,6 +193,14 @@ mod tests {
         }
         assert_eq!(rows.len(), 1);
         assert!(table(&rows).contains("| shuttle | `x` | a | random; PCT 2 | 3,000 | 1.5 s |"), "{}", table(&rows));
+    }
+
+    #[test]
+    fn every_test_under_a_checker_is_a_target() {
+        let targets = targets(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("the tests can be read");
+        for target in ["loom_pool", "loom_task", "model_loom", "shuttle_pool", "smoke_loom", "stress_logs"] {
+            assert!(targets.iter().any(|other| other == target), "{target} is not among {targets:?}");
+        }
     }
 
     #[test]
