@@ -123,7 +123,7 @@ fn targets(root: &Path) -> Result<Vec<String>, String> {
     for file in std::fs::read_dir(root.join("tests")).map_err(|error| format!("tests: {error}"))?.flatten() {
         let path = file.path();
         let text = if path.is_file() { text_of(&path) } else { String::new() };
-        let checks = ["copool_model::loom", "copool_model::shuttle", "copool_model::judge"];
+        let checks = ["copool_model::loom::", "copool_model::shuttle::{", "copool_model::judge"];
         if let (Some(stem), true) = (path.file_stem(), checks.iter().any(|module| text.contains(module))) {
             targets.push(stem.to_string_lossy().into_owned());
         }
