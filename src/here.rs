@@ -16,7 +16,7 @@ use std::rc::Rc;
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack;
-use crate::sync::{Arc, come_first_at_thread_end, is_main_thread, local};
+use crate::sync::{Arc, come_first, is_main_thread, keep_thread_locals, local};
 use crate::task::{Frame, Home, Task};
 
 local! { static SEAT: Cell<*const Seat> = Cell::new(ptr::null()) }
@@ -177,7 +177,7 @@ impl Drop for Driving<'_> {
         self.seat.driving.set(false);
         // What ran may have used thread-locals for the first time, and what is left may refer to them.
         if self.seat.workers() > 0 || leaks() > 0 {
-            come_first_at_thread_end(check_thread_end);
+            come_first(check_thread_end);
         }
     }
 }
@@ -304,8 +304,9 @@ pub(crate) fn leaks() -> usize {
 
 /// Aborts if its thread ends while there are stacks that may refer to the thread's values.
 ///
-/// Not at the end of the process: there `exit` runs the main thread's destructors, whoever still refers to what they
-/// destroy, with a pool as without one. A thread that is driving a seat has not come to its end but to an `exit`, too.
+/// At the end of the process nothing of the thread is given up but its thread-locals, and to abort would lose the exit code.
+/// So they are kept there, where the C library lets it. That is the end of the main thread, and of one that is driving a
+/// seat: it has not come to its end but to an `exit`.
 ///
 /// Destructors run in the reverse order of first use, so this one alone would come after those of thread-locals that were
 /// first used in a task, which may have lent one to a scoped thread. So [`Driving`] has the same look taken before all of
@@ -319,25 +320,28 @@ impl Drop for Sentinel {
 }
 
 fn check_thread_end() {
-    if is_main_thread() {
+    let (mut driven, mut left) = (false, None);
+    let mut next = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: as in `own_seat`. A seat that is still on the list was forgotten, or its owner lives as long as the thread.
+    while let Some(seat) = unsafe { next.as_ref() } {
+        driven |= seat.driving.get();
+        if seat.workers() > 0 {
+            left = left.or(Some(seat));
+        }
+        next = seat.next.get();
+    }
+    if driven || (is_main_thread() && (left.is_some() || leaks() > 0)) {
+        keep_thread_locals();
         return;
     }
-    let mut seat = SEATS.try_with(Cell::get).unwrap_or(ptr::null());
-    // SAFETY: as in `own_seat`. A seat that is still on the list was forgotten, or its owner lives as long as the thread.
-    while let Some(own) = unsafe { seat.as_ref() } {
-        if own.driving.get() {
-            return;
-        }
-        let left = own.workers();
-        if left > 0 {
-            eprintln!(
-                "copool: a thread ends while {left} coroutines of pool {} are suspended on it; they may refer to its \
-                 thread-locals. Drop the pool (or the attached seat) before its thread ends.",
-                own.shared().describe(),
-            );
-            std::process::abort();
-        }
-        seat = own.next.get();
+    if let Some(seat) = left {
+        eprintln!(
+            "copool: a thread ends while {} coroutines of pool {} are suspended on it; they may refer to its \
+             thread-locals. Drop the pool (or the attached seat) before its thread ends.",
+            seat.workers(),
+            seat.shared().describe(),
+        );
+        std::process::abort();
     }
     if leaks() > 0 {
         eprintln!(

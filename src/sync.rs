@@ -38,24 +38,28 @@ mod facade;
 ))]
 mod thread_end;
 
-/// Has `first` called at the end of this thread before all destructors that are registered now, where that can be had.
-#[inline]
-pub(crate) fn come_first_at_thread_end(first: fn()) {
-    #[cfg(all(
-        target_os = "linux",
-        target_env = "gnu",
-        target_pointer_width = "64",
-        not(any(feature = "loom", feature = "shuttle"))
-    ))]
-    thread_end::come_first(first);
-    #[cfg(not(all(
-        target_os = "linux",
-        target_env = "gnu",
-        target_pointer_width = "64",
-        not(any(feature = "loom", feature = "shuttle"))
-    )))]
-    let _ = first;
+/// Where the C library is not known to let itself be asked, or there is no end of a thread or process.
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_pointer_width = "64",
+    not(any(feature = "loom", feature = "shuttle"))
+)))]
+mod thread_end {
+    /// Nothing comes first.
+    #[inline]
+    pub(crate) fn come_first(_: fn()) -> bool {
+        false
+    }
+
+    /// Nothing is kept.
+    #[inline]
+    pub(crate) fn keep_thread_locals() -> bool {
+        false
+    }
 }
+
+pub(crate) use thread_end::{come_first, keep_thread_locals};
 
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 pub(crate) mod hidden;

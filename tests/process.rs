@@ -5,6 +5,8 @@
 #![cfg(unix)]
 
 mod common;
+#[path = "process/exit.rs"]
+mod exit;
 #[path = "process/hostile.rs"]
 mod hostile;
 #[path = "process/leaks.rs"]

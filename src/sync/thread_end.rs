@@ -4,11 +4,12 @@
 //! whenever it runs. So whoever has to look at a thread before any of them must register again after each that came later.
 //! glibc keeps its list of them in a thread-local of its own, and a registration is never taken back: to register at every
 //! drive would leak. [`come_first`] registers only if the head of that list has changed since it did so last, which it
-//! does at most once for each thread-local there is.
+//! does at most once for each thread-local there is. At the end of a process, where nothing but the thread-locals is given
+//! up, [`keep_thread_locals`] empties the list instead, so that none of them is destroyed.
 //!
 //! Where the head is, no header says. It is found by an experiment: between two registrations of a destructor that does
 //! nothing, one word of the C library's thread-local block changes. If the experiment does not come out like this, or
-//! there is another C library, [`come_first`] does nothing, and says so.
+//! there is another C library, both do nothing, and say so.
 //!
 //! Tested below, and by `tests/process/sentinel.rs`.
 
@@ -47,6 +48,20 @@ pub(crate) fn come_first(first: fn()) -> bool {
         register(call, first as *mut c_void);
         OURS.set(now());
     }
+    true
+}
+
+/// Leaves the thread-locals of this thread as they are, for good: none of the destructors that are registered now will run.
+/// `false`: [`come_first`] has not found them.
+pub(crate) fn keep_thread_locals() -> bool {
+    let head = HEAD.get();
+    if head.is_null() {
+        return false;
+    }
+    // SAFETY: the word is this thread's own, as in `come_first`. An empty list is what it holds before the first
+    // registration, and `exit` or the thread's end, which may be calling this from its loop over the list, looks at it anew
+    // after each call, since a destructor may register others.
+    unsafe { head.cast_mut().write_volatile(0) };
     true
 }
 
@@ -152,6 +167,32 @@ mod tests {
 
     thread_local! {
         static LATE: Late = const { Late };
+    }
+
+    #[test]
+    fn a_thread_whose_values_are_to_be_kept_destroys_none_of_them() {
+        static DESTROYED: AtomicUsize = AtomicUsize::new(0);
+        struct Counted;
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                DESTROYED.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        thread_local! {
+            static EARLY: Counted = const { Counted };
+            static LATER: Counted = const { Counted };
+        }
+        let run = |keep: bool| {
+            let keep_them: fn() = || assert!(keep_thread_locals());
+            let end = move || {
+                EARLY.with(|_| ());
+                LATER.with(|_| ());
+                assert!(come_first(if keep { keep_them } else { || () }));
+            };
+            thread::spawn(end).join().unwrap();
+            DESTROYED.swap(0, Ordering::SeqCst)
+        };
+        assert_eq!((run(true), run(false)), (0, 2));
     }
 
     #[test]

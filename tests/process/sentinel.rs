@@ -9,7 +9,7 @@ use std::thread;
 
 use copool::{CoroutinePool, park, suspend, syscall};
 
-use crate::{End, alone, alone_on_main, name};
+use crate::{End, alone, name};
 
 const MESSAGE: &str = "copool: a thread ends while";
 
@@ -28,13 +28,13 @@ fn assert_quiet(end: &End) {
 
 /// No thread-local that a task had used was destroyed.
 #[track_caller]
-fn assert_intact(end: &End) {
+pub(super) fn assert_intact(end: &End) {
     if cfg!(target_env = "gnu") {
         assert!(!end.said.contains("destroyed"), "{}", end.said);
     }
 }
 
-fn forever() {
+pub(super) fn forever() {
     loop {
         park();
     }
@@ -113,7 +113,7 @@ fn a_thread_that_ends_with_a_syscall_in_flight_aborts_with_a_message() {
 }
 
 /// Says so when it is destroyed.
-struct Loud;
+pub(super) struct Loud;
 impl Drop for Loud {
     fn drop(&mut self) {
         eprintln!("destroyed");
@@ -121,7 +121,7 @@ impl Drop for Loud {
 }
 
 thread_local! {
-    static LOUD: Loud = const { Loud };
+    pub(super) static LOUD: Loud = const { Loud };
     static POOL: RefCell<Option<CoroutinePool>> = const { RefCell::new(None) };
 }
 
@@ -146,18 +146,7 @@ fn a_thread_local_that_a_later_drive_uses_first_is_not_destroyed_before_the_abor
         pool.spawn(|| {
             suspend();
             park();
-            // Lent to a scoped thread, which would still read it.
-            LOUD.with(|loud| {
-                thread::scope(|scope| {
-                    scope.spawn(move || {
-                        let _ = std::ptr::from_ref(loud);
-                        loop {
-                            thread::park();
-                        }
-                    });
-                    forever();
-                })
-            })
+            lend();
         })
         .map(|task| {
             pool.try_schedule_task().unwrap();
@@ -294,29 +283,19 @@ fn a_pool_with_suspended_tasks_in_a_thread_local_that_goes_first_is_dropped_with
     assert_quiet(&end);
 }
 
-#[test]
-fn a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code() {
-    let test = name!(a_process_whose_main_thread_exits_with_suspended_tasks_keeps_its_exit_code);
-    let end = alone_on_main(test, || {
-        let mut pool = CoroutinePool::default();
-        pool.spawn(forever).unwrap();
-        pool.try_schedule_task().unwrap();
-        std::process::exit(42);
-    });
-    let Some(end) = end else { return };
-    assert_eq!((end.code, end.signal), (Some(42), None), "{}", end.said);
-}
-
-#[test]
-fn a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code() {
-    let test = name!(a_task_on_the_main_thread_that_exits_the_process_ends_it_with_its_code);
-    let end = alone_on_main(test, || {
-        let mut pool = CoroutinePool::default();
-        pool.spawn(forever).unwrap();
-        let exit: fn() = || std::process::exit(42);
-        pool.spawn(exit).unwrap();
-        let _ = pool.drain(None);
-    });
-    let Some(end) = end else { return };
-    assert_eq!((end.code, end.signal), (Some(42), None), "{}", end.said);
+/// A task that has lent one of its thread's values to a scoped thread, which would still read it.
+pub(super) fn lend() {
+    LOUD.with(|loud| {
+        thread::scope(|scope| {
+            let read = move || {
+                let _ = std::ptr::from_ref(loud);
+                loop {
+                    thread::park();
+                }
+            };
+            // Of a given size, for `alone_on_main`.
+            thread::Builder::new().stack_size(1 << 16).spawn_scoped(scope, read).unwrap();
+            forever();
+        })
+    })
 }
