@@ -24,20 +24,26 @@ fn submit(pool: &PoolHandle, batches: u64) {
     }
 }
 
-/// The time in which each of the submitters has submitted and joined its batches.
+/// The time from the first submitter's begin to the last one's end.
 fn run(pool: &PoolHandle, submitters: usize, batches: u64) -> Duration {
-    let line = Barrier::new(submitters + 1);
-    let begin = thread::scope(|scope| {
-        for _ in 0..submitters {
-            scope.spawn(|| {
-                line.wait();
-                submit(pool, batches);
-            });
-        }
-        line.wait();
-        Instant::now()
-    });
-    begin.elapsed()
+    let line = Barrier::new(submitters);
+    thread::scope(|scope| {
+        let submitters: Vec<_> = (0..submitters)
+            .map(|_| {
+                scope.spawn(|| {
+                    line.wait();
+                    // Read by the submitters, as a thread that only waits for them may be told late that they have begun.
+                    let begin = Instant::now();
+                    submit(pool, batches);
+                    (begin, Instant::now())
+                })
+            })
+            .collect();
+        let times: Vec<_> = submitters.into_iter().map(|submitter| submitter.join().expect("returned")).collect();
+        let begin = times.iter().map(|(begin, _)| *begin).min().expect("a submitter");
+        let end = times.iter().map(|(_, end)| *end).max().expect("a submitter");
+        end - begin
+    })
 }
 
 fn cross_thread_submit(c: &mut Criterion) {
