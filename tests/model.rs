@@ -13,7 +13,7 @@ use std::thread;
 
 use common::within;
 use copool::scripted::Scripted;
-use copool::spec::monitor::{Monitor, at_rest};
+use copool::spec::monitor::{at_rest, judge};
 use copool::spec::rename::ByAppearance;
 use copool::spec::script::{Build, Key, Observation, Op, Pool, Script, Seen, Step, Submission};
 use copool::spec::{Event, Outcome, Params, PoolState};
@@ -91,10 +91,10 @@ fn compare(build: &Build, exact: bool, model: &Run, production: &Run) -> Result<
     first_difference("event", &model.log, &production.log)?;
     first_difference("what a task saw,", &model.seen, &production.seen)?;
     first_difference("observation", &model.observations, &production.observations)?;
-    let mut monitor = Monitor::new(Params { exact, lifo: build.lifo, ..Params::default() });
-    model.log.iter().try_for_each(|event| monitor.accept(*event)).map_err(|report| report.to_string())?;
-    at_rest(monitor.state())?;
-    let over = monitor.state().phase == PoolState::Stopped && monitor.state().seats.is_empty();
+    let params = Params { exact, lifo: build.lifo, ..Params::default() };
+    let end = judge(params, &model.log).map_err(|report| report.to_string())?;
+    at_rest(&end)?;
+    let over = end.phase == PoolState::Stopped && end.seats.is_empty();
     if over { Ok(()) } else { Err("the pool was dropped, and is not stopped".to_owned()) }
 }
 
@@ -141,8 +141,7 @@ fn the_reference_pool_shows_every_arrow() {
         "pool keep-alive 1\nthread\n submit t0 { delay 1 }\n drain\n submit t1 {}\n schedule".parse().unwrap();
     let pool = Model::with(&blocked.build, Params::default(), Passing::Passes);
     let log = run(pool, &blocked.threads[0]).log;
-    let mut monitor = Monitor::new(Params::default());
-    log.iter().for_each(|event| monitor.accept(*event).unwrap_or_else(|report| panic!("{report}")));
+    judge(Params::default(), &log).unwrap_or_else(|report| panic!("{report}"));
     count(&log);
     let missing: Vec<&str> = (0..Event::ARROWS).filter(|at| counts[*at] == 0).map(|at| Event::NAMES[at]).collect();
     assert!(missing.is_empty(), "{} of {} arrows are missing: {missing:?}", missing.len(), Event::ARROWS);
@@ -261,7 +260,6 @@ fn a_task_that_swallows_too_much_is_given_up() {
     let caught = run.seen.iter().filter(|seen| seen.observation == Observation::Caught).count();
     assert_eq!(caught, 16);
     assert_eq!(run.observations.last().unwrap().0, Observation::Ended(Outcome::Abandoned, None));
-    let mut monitor = Monitor::new(Params::default());
-    run.log.iter().for_each(|event| monitor.accept(*event).unwrap_or_else(|report| panic!("{report}")));
-    assert_eq!(at_rest(monitor.state()), Ok(()));
+    let end = judge(Params::default(), &run.log).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(at_rest(&end), Ok(()));
 }

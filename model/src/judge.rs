@@ -1,6 +1,6 @@
 //! Asks the spec about the log of a pool that has gone: is it a path of the rules, and has it come to its end?
 
-use copool_spec::monitor::{Monitor, Stamped, at_rest, order};
+use copool_spec::monitor::{self, Monitor, Stamped, at_rest, order};
 use copool_spec::{Event, Params, PoolId, PoolState, State};
 
 /// The constants of a pool that is built under a checker, where each situation has to come up in a few polls.
@@ -35,9 +35,8 @@ pub fn judge(params: Params, log: &[Event], threads: &[Vec<Stamped>]) -> Result<
         .collect();
     let threads: Vec<&[Stamped]> = threads.iter().map(Vec::as_slice).collect();
     let found = order(params, &threads).map_err(|report| report.to_string())?;
-    let mut monitor = Monitor::new(params);
-    found.iter().try_for_each(|event| monitor.accept(*event)).map_err(|report| report.to_string())?;
-    ended(monitor.state()).map(|()| Told::Reordered)
+    let end = monitor::judge(params, &found).map_err(|report| report.to_string())?;
+    ended(&end).map(|()| Told::Reordered)
 }
 
 /// The pool's id, which tells it from the process's others, is no property of the script.

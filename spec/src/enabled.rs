@@ -108,7 +108,7 @@ fn of_worker(s: &State, seat: SeatId, worker: WorkerId, events: &mut Vec<Event>)
         Arrow::WorkerResumed | Arrow::NextPoll => events.push(Event::TaskPolled { seat, worker }),
         Arrow::TaskPolled => {
             events.push(Event::PollFailed { seat, worker });
-            for (&place, queue) in &s.queues {
+            for (&place, queue) in s.queues.iter() {
                 events.extend(queue.iter().map(|&task| match place {
                     Place::Deque(from) if from != seat => Event::TaskStolen { seat, from, task },
                     _ => Event::TaskStarted { seat, worker, task },

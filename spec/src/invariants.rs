@@ -3,8 +3,7 @@
 //! They repeat nothing of the rules on purpose: a rule that is wrong is to be caught here. That they hold of every step
 //! from every reachable state is what the exploration shows; that each can fail, what the negative tests show.
 
-use crate::state::{Place, State, Task, TaskState};
-use crate::{Arrow, Event, PoolState, SeatId, TaskId, WorkerState};
+use crate::{state::*, vocabulary::*};
 
 /// Whether a step keeps an invariant.
 pub type Invariant = fn(before: &State, event: &Event, after: &State) -> bool;
@@ -49,14 +48,20 @@ pub fn s2_one_start_one_outcome(before: &State, event: &Event, after: &State) ->
 /// S3: after Stopped nothing runs, no worker lives, no waiter waits.
 pub fn s3_stopped_is_still(_: &State, _: &Event, after: &State) -> bool {
     let seats = || after.seats.values().all(|seat| seat.on.is_none() && seat.ready.is_empty());
-    let still = || seats() && after.workers.is_empty() && after.running == 0 && !after.outstanding();
+    let still = || seats() && after.workers.is_empty() && after.running == 0 && after.outstanding == 0;
     after.phase != PoolState::Stopped || still()
 }
 
-/// S4: `running` is the number of live workers whenever no arrow is in flight: between 23 and 24 it is one behind.
+/// S4: `running` is the number of live workers whenever no arrow is in flight: between 23 and 24 it is one behind. The other
+/// counts, too, are what counting gives.
 pub fn s4_count_is_exact(_: &State, _: &Event, after: &State) -> bool {
     let counted = after.workers.values().filter(|worker| worker.at != Some(Arrow::SurplusGranted)).count();
-    usize::try_from(after.running) == Ok(counted)
+    let open = after.tasks.values().filter(|task| task.outcome.is_none()).count();
+    let own = |seat: &SeatId| after.workers.values().filter(|worker| worker.seat == Some(*seat)).count();
+    let polls = |id: &&WorkerId| after.workers.get(id).is_some_and(|worker| worker.task.is_none());
+    let pollers = |seat: &Seat| seat.ready.iter().chain(&seat.woken).filter(polls).count();
+    let right = |(id, seat): (&SeatId, &Seat)| seat.workers == own(id) && seat.pollers == pollers(seat);
+    usize::try_from(after.running) == Ok(counted) && after.outstanding == open && after.seats.iter().all(right)
 }
 
 /// S5: a started task never changes its thread: neither its seat, nor the seat of the worker that holds it.

@@ -6,6 +6,7 @@ pub mod enabled;
 pub mod invariants;
 pub mod monitor;
 mod params;
+pub mod queues;
 pub mod rename;
 pub mod rules;
 pub mod scene;

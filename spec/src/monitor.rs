@@ -1,11 +1,11 @@
 //! The monitor: does the spec accept what a pool did?
 //!
 //! [`Monitor`] takes one event after the other, where their order is known: the log of one thread, or of an execution under
-//! a checker that logs at the very steps. [`order`] takes the logs of several threads, each event with a stamp before and
-//! after it happened, and searches, depth first, for an order that the spec accepts and that puts no event before one that
-//! had ended when it began.
+//! a checker that logs at the very steps; [`judge`] takes such a log as a whole. [`order`] takes the logs of several threads,
+//! each event with a stamp before and after it happened, and searches, depth first, for an order that the spec accepts and
+//! that puts no event before one that had ended when it began.
 //!
-//! Both only step through the rules: that the rules keep the invariants is what the exploration shows. Whoever wants them
+//! All only step through the rules: that the rules keep the invariants is what the exploration shows. Whoever wants them
 //! checked on the way all the same, asks for it by [`Monitor::with_invariants`].
 
 use core::fmt;
@@ -140,6 +140,18 @@ impl Monitor {
     pub fn at_rest(&self) -> Result<(), String> {
         at_rest(&self.state)
     }
+}
+
+/// Judges the whole log of a pool, from before it was built, and gives the pool as it is at the end.
+pub fn judge(params: Params, log: &[Event]) -> Result<State, Box<Report>> {
+    let mut state = State::new(params);
+    for (at, event) in log.iter().enumerate() {
+        if let Err(violation) = apply(&mut state, event) {
+            let before = replay(params, &log[..at]);
+            return Err(Report::new(&before, *event, violation.guard, log[..at].to_vec()));
+        }
+    }
+    Ok(state)
 }
 
 /// The state after a log that was accepted: a rule that refuses leaves its state half changed.

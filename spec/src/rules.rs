@@ -64,6 +64,7 @@ impl State {
             let it = self.seats.find(seat)?;
             it.on = None;
             it.woken.insert(if ended { it.woken.len() } else { 0 }, worker);
+            it.pollers += usize::from(ended);
         }
         let it = self.seats.find(seat)?;
         it.ready.append(&mut it.woken);
@@ -80,19 +81,29 @@ impl State {
         Ok(())
     }
 
-    /// If the worker rests, the seat, between two turns, gives it the processor: an idle one, or one that is ready. Not
-    /// exact: the creator may do so to make it leave, for a `max_size` that was lowered, before it adds one after all.
+    /// If the worker rests, the seat, between two turns, gives it the processor. Not exact: the creator may do so to make it
+    /// leave, for a `max_size` that was lowered, before it adds one after all.
     fn take(&mut self, seat: SeatId, worker: WorkerId) -> Check {
         let None = self.workers.find(worker)?.at else { return Ok(()) };
         self.between_turns(seat)?;
+        self.give(seat, worker).map(drop)
+    }
+
+    /// Between two turns the seat gives a worker the processor: an idle one, or one that is ready. How many were ready before
+    /// it?
+    fn give(&mut self, seat: SeatId, worker: WorkerId) -> Result<usize, &'static str> {
         let it = self.workers.find(worker)?;
         require(matches!(it.state, WorkerState::Idle | WorkerState::Ready), "the worker is not ready")?;
         require(it.seat.is_none_or(|home| home == seat), "another seat has this worker")?;
-        it.seat = Some(seat);
+        let (idled, polls) = (it.seat.replace(seat).is_none(), it.task.is_none());
         let it = self.seats.find(seat)?;
-        it.ready.iter().position(|other| *other == worker).map(|at| it.ready.remove(at));
         (it.on, it.heard) = (Some(worker), it.heard.filter(|_| !self.params.exact));
-        Ok(())
+        it.workers += usize::from(idled);
+        let false = idled else { return Ok(0) };
+        let ahead = it.ready.iter().position(|other| *other == worker).ok_or("the worker is not ready")?;
+        it.ready.remove(ahead);
+        it.pollers -= usize::from(polls);
+        Ok(ahead)
     }
 
     /// The task's worker, if it has one, holds it no longer.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{Params, table::Table, vocabulary::*};
+use crate::{Params, queues::Queues, table::Table, vocabulary::*};
 pub use crate::{Place, TaskState};
 
 /// A pool at one instant.
@@ -25,6 +25,8 @@ pub struct State {
     pub max: u32,
     /// The count of workers. The pool decides by this number; that it is right is S4.
     pub running: u32,
+    /// How many tasks have no outcome yet.
+    pub outstanding: usize,
     /// The seats that are attached.
     pub seats: Table<SeatId, Seat>,
     /// The workers that live.
@@ -32,7 +34,7 @@ pub struct State {
     /// Every task that was ever accepted.
     pub tasks: Table<TaskId, Task>,
     /// The tasks that wait to be polled, by the place where they wait, oldest first. No queue is empty.
-    pub queues: Table<Place, VecDeque<TaskId>>,
+    pub queues: Queues<Place, TaskId>,
 }
 
 /// The place of one schedule thread.
@@ -49,6 +51,10 @@ pub struct Seat {
     pub ready: VecDeque<WorkerId>,
     /// Its workers that were woken since its last turn was over: they go to the back of the ready ones next.
     pub woken: VecDeque<WorkerId>,
+    /// How many workers are its own: all that live and do not idle, each on one seat.
+    pub workers: usize,
+    /// How many of its ready and woken workers hold no task.
+    pub pollers: usize,
     /// How often its workers polled, modulo `wrap`.
     pub polls: u32,
     /// What the creator has just heard and may answer with a new worker: arrow 10 or 16.
@@ -106,11 +112,6 @@ impl State {
         !self.queues.is_empty()
     }
 
-    /// Whether some accepted task has no outcome yet.
-    pub fn outstanding(&self) -> bool {
-        self.tasks.values().any(|task| task.outcome.is_none())
-    }
-
     /// What the recycling leaves alive: `min_size`, but nothing once the pool stops.
     pub fn floor(&self) -> u32 {
         if self.phase == PoolState::Running { self.min } else { 0 }
@@ -118,9 +119,8 @@ impl State {
 
     /// Whether a new worker would be a second one to the same end: one idles, or waits for its turn on this seat to poll.
     pub fn poller_at_hand(&self, seat: SeatId) -> bool {
-        let idles = |it: &Worker| it.state == WorkerState::Idle && it.at.is_none();
-        let polls = |it: &Worker| it.state == WorkerState::Ready && it.seat == Some(seat) && it.task.is_none();
-        self.workers.values().any(|worker| idles(worker) || polls(worker))
+        let busy = self.seats.values().map(|seat| seat.workers).sum();
+        self.workers.len() > busy || self.seats[&seat].pollers > 0
     }
 
     /// Whether a task waits, and this seat can have a worker for it.
@@ -131,8 +131,7 @@ impl State {
 
     /// Whether a task of this seat waits for nothing but the processor.
     pub fn resumable(&self, seat: SeatId) -> bool {
-        let ready = |id: &WorkerId| self.workers.get(id).is_some_and(|worker| worker.task.is_some());
-        self.seats.get(&seat).is_some_and(|seat| seat.ready.iter().chain(&seat.woken).any(ready))
+        self.seats.get(&seat).is_some_and(|seat| seat.ready.len() + seat.woken.len() > seat.pollers)
     }
 
     /// Whether a seat is on its way out.
@@ -148,11 +147,12 @@ impl State {
     /// Whether the drive of a seat has what it was asked for. Not exact: as far as its own thread can know, for what there was
     /// elsewhere, there may be more of again.
     pub fn reached(&self, seat: SeatId) -> bool {
-        let (now, mut here) = (self.params.exact, self.workers.values().filter(|it| it.seat == Some(seat)));
+        let (now, it) = (self.params.exact, &self.seats[&seat]);
         let open = |task: TaskId| self.tasks[&task].outcome.is_none();
-        match self.seats[&seat].goal {
-            Goal::Ready => !(now && self.tasks_wait()) && here.next().is_none(),
-            Goal::Drained => !(here.any(|worker| worker.task.is_some_and(open)) || now && self.outstanding()),
+        match it.goal {
+            Goal::Ready => it.workers == 0 && !(now && self.tasks_wait()),
+            Goal::Drained if now => self.outstanding == 0,
+            Goal::Drained => !self.workers.values().any(|it| it.seat == Some(seat) && it.task.is_some_and(open)),
             Goal::Ended(task) => self.tasks.get(&task).is_none_or(|task| task.outcome.is_some()),
             Goal::Stopped => false,
         }
@@ -160,8 +160,12 @@ impl State {
 
     /// The earliest timer of a seat.
     pub fn next_timer(&self, seat: SeatId) -> Option<Tick> {
-        let waits = |task: &&Task| task.seat == Some(seat) && matches!(task.state, TaskState::Waiting(_));
-        self.tasks.values().filter(waits).filter_map(|task| task.timer).min()
+        let tasks = self.workers.values().filter(|it| it.seat == Some(seat)).filter_map(|it| it.task);
+        self.tasks
+            .get_all(tasks)
+            .filter(|task| matches!(task.state, TaskState::Waiting(_)))
+            .filter_map(|task| task.timer)
+            .min()
     }
 
     /// Tasks are queued, all `max_size` workers wait for tasks of this pool, and nothing can wake any of them.

@@ -28,7 +28,7 @@ pub const ALL: [(&str, Witness); 25] = [
     }),
     ("a drive that waited for one task ends before another has", |_, event, after| {
         matches!(event, Event::ScheduleEnded { seat, end: DriveEnd::AllDone }
-            if matches!(after.seats[seat].goal, Goal::Ended(_)) && after.outstanding())
+            if matches!(after.seats[seat].goal, Goal::Ended(_)) && after.outstanding > 0)
     }),
     ("a queued task is stolen", |_, event, _| matches!(event, Event::TaskStolen { .. })),
     (

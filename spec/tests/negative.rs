@@ -90,7 +90,7 @@ faults! {
         let Event::TaskStarted { task, .. } = event else { return step(state, event) };
         state.tasks.get_mut(task).expect("queued").state = TaskState::Queued;
         let mut state = step(state, event)?;
-        state.queues.get_or_default(Place::Injector).push_back(*task);
+        state.queues.push(Place::Injector, *task);
         Ok(state)
     };
     /// A cancel that comes too late writes its outcome all the same.
@@ -121,7 +121,7 @@ faults! {
     /// Whoever waits for one task waits for all.
     a_wait_for_one_task_is_a_drain: hides("a drive that waited for one task ends before another has", "each kind of drive")
         = |state, event| match event {
-        Event::ScheduleEnded { end: DriveEnd::AllDone, .. } if state.outstanding() => refused(event),
+        Event::ScheduleEnded { end: DriveEnd::AllDone, .. } if state.outstanding > 0 => refused(event),
         _ => step(state, event),
     };
     /// Idle workers are forgotten at the end.
@@ -156,7 +156,9 @@ faults! {
         let mut state = step(state, event)?;
         if let Event::TaskWoken { task } = event {
             let worker = state.tasks[task].worker.expect("waits");
-            state.workers.get_mut(&worker).expect("lives").seat = Some(SeatId(1));
+            let home = state.workers.get_mut(&worker).expect("lives").seat.replace(SeatId(1)).expect("not idle");
+            state.seats.find(home).expect("there").workers -= 1;
+            state.seats.find(SeatId(1)).expect("there").workers += 1;
         }
         Ok(state)
     };
@@ -202,7 +204,7 @@ faults! {
     a_rejected_task_is_queued: breaks("S9", "stop during work") = |state, event| {
         let mut state = step(state, event)?;
         if let Event::TaskRejected { task } = event {
-            state.queues.get_or_default(Place::Injector).push_back(*task);
+            state.queues.push(Place::Injector, *task);
         }
         Ok(state)
     };
@@ -258,7 +260,7 @@ faults! {
     };
     a_waiting_seat_spins: hides("a seat blocks while a task of it waits", "system calls and timers") =
         |state, event| match event {
-            Event::SeatBlocked { .. } if state.outstanding() => refused(event),
+            Event::SeatBlocked { .. } if state.outstanding > 0 => refused(event),
             _ => step(state, event),
         };
     a_blocked_seat_is_deaf: hides("a blocked seat wakes for work", "two seats, one worker") = |state, event| match event {

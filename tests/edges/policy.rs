@@ -96,7 +96,7 @@ fn stop(play: &Play, seat: &Seat, stopping: Stopping, moves: &mut Vec<Move>) {
         Stopping::Driving(_) => {
             // Its time is over before it begins; that there is nothing to do it says only if all is done.
             let idle = [NothingToDo, PoolStopped, ScheduleRefused, ScheduleEnded, ThreadResumed];
-            let (waits, begins) = (play.pool.outstanding(), seat.drive == Some(ScheduleCalled));
+            let (waits, begins) = (play.pool.outstanding > 0, seat.drive == Some(ScheduleCalled));
             let otherwise = |m: &Move| waits && is(m, &[NothingToDo]) || begins && is(m, &[PoolStopped]);
             moves.retain(|m| is(m, &idle) && !otherwise(m));
         }
@@ -110,7 +110,7 @@ fn stop(play: &Play, seat: &Seat, stopping: Stopping, moves: &mut Vec<Move>) {
             let queued = play.pool.queues.values().flatten().copied().next();
             let next = |m: &Move| matches!(m.event, Some(Event::TaskAbandoned { task }) if Some(task) == queued);
             let abandons = first(moves, next) || first(moves, |m| is(m, &[TaskAbandoned]));
-            debug_assert!(abandons || !play.pool.outstanding() && seat.drive.is_none());
+            debug_assert!(abandons || play.pool.outstanding == 0 && seat.drive.is_none());
         }
         Stopping::No => {}
     }
@@ -190,10 +190,10 @@ fn ending(play: &Play, id: SeatId, seat: &Seat, stopping: Stopping, moves: &mut 
         moves.retain(|m| !is(m, &[NothingToDo]));
     }
     let reason = if matches!(stopping, Stopping::Driving(_)) {
-        if state.outstanding() { DriveEnd::Deadline } else { DriveEnd::AllDone }
+        if state.outstanding > 0 { DriveEnd::Deadline } else { DriveEnd::AllDone }
     } else if state.phase != PoolState::Running {
         DriveEnd::Stopped
-    } else if !state.outstanding() {
+    } else if state.outstanding == 0 {
         DriveEnd::AllDone
     } else if state.stalled() {
         DriveEnd::Stalled

@@ -71,7 +71,7 @@ fn agrees(numbers: &Numbers, state: &State) -> Result<(), String> {
     let expected = Numbers {
         state: state.phase,
         size: state.queues.values().flatten().count(),
-        outstanding: state.tasks.values().filter(|task| task.outcome.is_none()).count(),
+        outstanding: state.outstanding,
         running: state.running,
         min: state.min,
         max: state.max,

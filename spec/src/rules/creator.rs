@@ -25,8 +25,8 @@ pub fn error_heard(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// Arrow 16, C→C: reduce the current coroutine count. The worker is gone.
 pub fn count_reduced(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go_off(seat, worker, Arrow::ErrorHeard)?;
-    s.seats.find(seat)?.heard = Some(Arrow::CountReduced);
-    s.running -= 1;
+    let it = s.seats.find(seat)?;
+    (it.heard, it.workers, s.running) = (Some(Arrow::CountReduced), it.workers - 1, s.running - 1);
     s.workers.remove(&worker);
     Ok(())
 }

@@ -4,8 +4,7 @@ use super::*;
 
 /// A pool is built.
 pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
-    require(s.pool.is_none(), "a pool is built once")?;
-    s.pool = Some(pool);
+    require(s.pool.replace(pool).is_none(), "a pool is built once")?;
     limits_changed(s, min, max, 0)
 }
 
@@ -13,9 +12,7 @@ pub fn pool_built(s: &mut State, pool: PoolId, min: u32, max: u32) -> Check {
 pub fn seat_attached(s: &mut State, seat: SeatId) -> Check {
     require(s.pool.is_some(), "there is no pool yet")?;
     require(s.phase != PoolState::Stopped, "the pool is stopped")?;
-    require(!s.seats.contains_key(&seat), "this seat is attached already")?;
-    s.seats.insert(seat, Seat::default());
-    Ok(())
+    require(s.seats.insert(seat, Seat::default()).is_none(), "this seat is attached already")
 }
 
 /// A seat begins to leave: what is suspended on it unwinds.
@@ -27,11 +24,9 @@ pub fn seat_leaving(s: &mut State, seat: SeatId) -> Check {
 pub fn seat_left(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     require(s.leaving(Some(seat)), "the seat has not begun to leave")?;
-    require(s.workers.values().all(|worker| worker.seat != Some(seat)), "workers are left on it")?;
+    require(s.seats.find(seat)?.workers == 0, "workers are left on it")?;
     s.seats.remove(&seat);
-    if let Some(tasks) = s.queues.remove(&Place::Deque(seat)) {
-        s.queues.get_or_default(Place::Injector).extend(tasks);
-    }
+    s.queues.pour(&Place::Deque(seat), Place::Injector);
     Ok(())
 }
 
@@ -85,7 +80,7 @@ pub fn pool_stopping(s: &mut State, _pool: PoolId) -> Check {
 /// The pool is stopped: every task has its outcome and no worker lives; those that idled go with this.
 pub fn pool_stopped(s: &mut State, _pool: PoolId) -> Check {
     require(s.phase == PoolState::Stopping, "the pool is not stopping")?;
-    require(!s.outstanding(), "a task has no outcome yet")?;
+    require(s.outstanding == 0, "a task has no outcome yet")?;
     let idles = |worker: &Worker| worker.state == WorkerState::Idle && worker.seat.is_none();
     require(s.workers.values().all(idles), "a worker lives")?;
     (s.phase, s.running) = (PoolState::Stopped, 0);

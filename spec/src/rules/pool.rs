@@ -14,26 +14,24 @@ pub(super) fn create(s: &mut State, seat: SeatId, worker: WorkerId, heard: Optio
     require(s.running < s.max, "max_size workers live already")?;
     let needed = |s: &State| s.tasks_wait() && !s.poller_at_hand(seat) || s.running < s.min;
     s.exact(needed, "min_size workers live, and no task waits for one more")?;
-    require(!s.workers.contains_key(&worker), "this worker lives already")?;
     s.drive_on(seat, Arrow::WorkerResumed)?;
-    s.seats.find(seat)?.ready.push_back(worker);
-    s.running += 1;
-    s.workers.insert(worker, Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 });
-    Ok(())
+    let it = s.seats.find(seat)?;
+    it.ready.push_back(worker);
+    (it.workers, it.pollers, s.running) = (it.workers + 1, it.pollers + 1, s.running + 1);
+    let new = Worker { state: WorkerState::Ready, at: None, seat: Some(seat), task: None, turn: 0 };
+    require(s.workers.insert(worker, new).is_none(), "this worker lives already")
 }
 
 /// Arrow 5, P→W: schedule the worker coroutines: an idle one, or one of this seat's own. Exact: the first that is ready.
 pub fn worker_resumed(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.between_turns(seat)?;
-    let first =
-        s.workers.find(worker)?.state == WorkerState::Idle || s.seats.find(seat)?.ready.front() == Some(&worker);
-    s.exact(|_| first, "another worker was ready first")?;
-    s.take(seat, worker)?;
+    let ahead = s.give(seat, worker)?;
+    s.exact(|_| ahead == 0, "another worker was ready first")?;
     if !s.leaving(Some(seat)) {
         s.drive_on(seat, Arrow::WorkerResumed)?;
     }
     s.workers.find(worker)?.state = WorkerState::Running;
-    let Some(task) = s.workers.find(worker)?.task else { return s.go(seat, worker, &[], Arrow::WorkerResumed) };
+    let Some(task) = s.workers[&worker].task else { return s.go(seat, worker, &[], Arrow::WorkerResumed) };
     s.tasks.find(task)?.state = TaskState::Running;
     s.go(seat, worker, &[], Arrow::TaskStarted)
 }
@@ -55,5 +53,6 @@ pub fn worker_returned(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     s.go_off(seat, worker, Arrow::WorkerReturned)?;
     let it = s.workers.find(worker)?;
     (it.state, it.seat, it.turn) = (WorkerState::Idle, None, 0);
+    s.seats.find(seat)?.workers -= 1;
     Ok(())
 }

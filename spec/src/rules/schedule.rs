@@ -28,8 +28,8 @@ pub fn nothing_to_do(s: &mut State, seat: SeatId) -> Check {
 pub fn seat_blocked(s: &mut State, seat: SeatId) -> Check {
     s.between_turns(seat)?;
     s.exact(|s| !s.could_run(seat), "it blocks while a task waits")?;
-    let runs = |worker| s.params.exact || s.workers[worker].task.is_none();
-    require(!s.seats[&seat].ready.iter().any(runs), "it blocks while a worker of it is ready")?;
+    let it = &s.seats[&seat];
+    require(it.pollers == 0 && (it.ready.is_empty() || !s.params.exact), "it blocks while a worker of it is ready")?;
     s.drive_on(seat, Arrow::SeatBlocked)
 }
 

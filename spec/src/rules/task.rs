@@ -8,7 +8,7 @@ pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
     require(!s.leaving(Some(seat)), "the seat leaves")?;
     s.go(seat, worker, &[Arrow::WorkerResumed, Arrow::NextPoll], Arrow::TaskPolled)?;
     let it = s.seats.find(seat)?;
-    it.polls = (it.polls + 1) % s.params.wrap;
+    it.polls = if it.polls + 1 == s.params.wrap { 0 } else { it.polls + 1 };
     Ok(())
 }
 
@@ -16,7 +16,7 @@ pub fn task_polled(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
 /// queue to the injector one task after the other, before it has left.
 pub fn task_started(s: &mut State, seat: SeatId, worker: WorkerId, task: TaskId) -> Check {
     s.exact(|s| due(s, seat, task), "another task was due")?;
-    let place = dequeue(s, task).ok_or("the task is in no queue that this seat may poll")?;
+    let place = s.queues.take(&task).ok_or("the task is in no queue that this seat may poll")?;
     let stays = |other| other != seat && (s.params.exact || !s.leaving(Some(other)));
     require(!matches!(place, Place::Deque(other) if stays(other)), "the task is in another seat's deque")?;
     s.go(seat, worker, &[Arrow::TaskPolled], Arrow::TaskStarted)?;
@@ -75,6 +75,7 @@ pub fn outcome_published(s: &mut State, task: TaskId, outcome: Outcome) -> Check
     };
     require(right && (!it.abandoned || outcome == Outcome::Abandoned), "this is not how the task ended")?;
     it.outcome = Some(outcome);
+    s.outstanding -= 1;
     if let TaskState::Finished(_) = it.state { s.let_go(task) } else { Ok(()) }
 }
 

@@ -52,6 +52,7 @@ pub fn worker_exited(s: &mut State, seat: SeatId, worker: WorkerId) -> Check {
         s.running -= 1;
     } else {
         s.go_off(seat, worker, Arrow::SurplusGranted)?;
+        s.seats.find(seat)?.workers -= 1;
     }
     s.workers.remove(&worker);
     Ok(())

@@ -169,7 +169,7 @@ fn stop(play: &Play, part: u8, grace: u64, then: &mut dyn FnMut(Option<Event>)) 
         1 if play.pool.phase == PoolState::Running => then(Some(Event::PoolStopping { pool: POOL })),
         1 => then(None),
         _ => {
-            if !play.pool.outstanding() {
+            if play.pool.outstanding == 0 {
                 then(None);
             } else if grace != u64::MAX {
                 play.pool.tasks.keys().for_each(|&task| then(Some(Event::TaskAbandoned { task })));
