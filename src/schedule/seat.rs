@@ -47,7 +47,7 @@ pub(crate) struct Seat {
     pub(crate) pollers: Cell<u32>,
     pub(crate) suspended: RefCell<Slab<Box<Worker>>>,
     due: Cell<u8>,
-    woken: RefCell<Vec<Task>>,
+    woken: RefCell<VecDeque<Task>>,
     timers: RefCell<Timers>,
     /// System calls that the seat itself runs, on a virtual clock.
     calls: RefCell<VecDeque<Call>>,
@@ -106,7 +106,7 @@ impl Seat {
             pollers: Cell::new(0),
             suspended: RefCell::new(Slab::new()),
             due: Cell::new(0),
-            woken: RefCell::new(Vec::new()),
+            woken: RefCell::default(),
             timers: RefCell::new(Timers::new()),
             calls: RefCell::new(VecDeque::new()),
             deadline: Cell::new(None),
@@ -166,7 +166,7 @@ impl Seat {
 
     /// Notes a task of this seat whose wait was ended on this thread.
     pub(crate) fn note_woken(&self, task: Task) {
-        self.woken.borrow_mut().push(task);
+        self.woken.borrow_mut().push_back(task);
         self.set_due(due::WOKEN, true);
     }
 
@@ -282,14 +282,13 @@ impl Seat {
     }
 
     fn revive_woken(&self) {
-        while self.is_due(due::WOKEN) {
-            self.set_due(due::WOKEN, false);
+        loop {
             // Not in the loop's head: the borrow must be over when a listener hears of it.
-            let woken = std::mem::take(&mut *self.woken.borrow_mut());
-            for task in woken {
-                self.revive(&task);
-            }
+            let woken = self.woken.borrow_mut().pop_front();
+            let Some(task) = woken else { break };
+            self.revive(&task);
         }
+        self.set_due(due::WOKEN, false);
     }
 
     fn fire_timers(&self) {

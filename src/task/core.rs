@@ -135,15 +135,16 @@ impl Core {
         });
     }
 
-    /// Whose coroutine the task is.
+    /// Hands `f` the post of the seat whose coroutine the task is.
     ///
     /// # Safety
-    /// The caller has ended a wait of this task, by the wait word.
-    unsafe fn runner(&self) -> Arc<Post> {
+    /// The caller has ended a wait of this task, by the wait word, and `f` does not tell the seat yet.
+    unsafe fn with_runner<R>(&self, f: impl FnOnce(&Arc<Post>) -> R) -> R {
         self.runner.with(|runner| {
-            // SAFETY: it was written before the wait began, and whoever ended the wait acquired that from the wait word.
+            // SAFETY: it was written before the wait began, and whoever ended the wait acquired that from the wait word. Until
+            // the seat is told, the task does not go on, and nothing else writes it.
             let runner = unsafe { &*runner };
-            Arc::clone(runner.as_ref().expect("a task that waits has a seat"))
+            f(runner.as_ref().expect("a task that waits has a seat"))
         })
     }
 
@@ -257,16 +258,18 @@ fn deliver(task: Task, ended: Ended) {
     let core = task.core();
     core.count_ended(&ended);
     core.shared().task_woken(core.id);
-    // SAFETY: whoever has `ended` has ended a wait of the task.
-    let post = unsafe { core.runner() };
-    let others = here::innermost(|seat| match seat {
-        Some(seat) if Arc::ptr_eq(&seat.post, &post) => {
-            seat.note_woken(task);
-            None
+    let other = here::innermost(|seat| {
+        let own = |post: &Arc<Post>| seat.filter(|seat| Arc::ptr_eq(&seat.post, post)).ok_or_else(|| Arc::clone(post));
+        // SAFETY: whoever has `ended` has ended a wait of the task, and the seat is told below.
+        match unsafe { task.core().with_runner(own) } {
+            Ok(seat) => {
+                seat.note_woken(task);
+                None
+            }
+            Err(post) => Some((post, task)),
         }
-        _ => Some(task),
     });
-    if let Some(task) = others {
+    if let Some((post, task)) = other {
         post.send(task);
     }
 }
