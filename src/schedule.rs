@@ -104,6 +104,7 @@ impl Seat {
         }
         self.requeue_held();
         self.give_up_stacks();
+        self.leave_tidy();
         self.set_deadline(None);
         shared.pass_on();
         end
@@ -275,7 +276,8 @@ impl Seat {
         self.post.announce();
         // All that could have changed without waking this seat is looked at again from here on, the times included.
         let expiry = shared.next_expiry();
-        let until = earliest(earliest(self.next_timer(), expiry), self.deadline());
+        let alarm = earliest(expiry, shared.tidy_stacks().next);
+        let until = earliest(earliest(self.next_timer(), alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
         let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
         let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());

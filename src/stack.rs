@@ -15,6 +15,14 @@
 //! | `single` | elsewhere | one mapping for each stack |
 //! | `shared` | under a checker | one of the two above, kept for the whole process |
 //!
+//! # Memory after a peak
+//! A stack that was given back keeps the pages that its coroutines have touched, for the next one. Of those that nobody
+//! has wanted for [`keep_alive`](crate::Builder::keep_alive), and for [`LEAST_REST`] at least, the pages go back to the
+//! system ([`Stacks::tidy`]), up to what is [`WARM`]; the addresses and the guard stay. How many have rested needs no
+//! clock where stacks are taken and given: the one given back last is taken first, so the others have rested for as long
+//! as there were never fewer (`shelf`). Only a seat that has nothing to do looks, and reads the clock only if more than
+//! what is warm lies idle: where it is about to sleep, for which it sets its alarm, and at the end of a drive.
+//!
 //! # Invariants
 //! - The memory of a [`Stack`] stays mapped, with its guard, until that stack is given back and its [`Stacks`] is
 //!   dropped. A stack that is never given back stays mapped for ever: a leaked coroutine may still live on it, and what
@@ -24,15 +32,18 @@
 //!
 //! # How it is tested
 //! `tests` plays random takes and gives against a list; `arena` and `single` test what is their own; what faults, or
-//! counts the mappings of the process, runs in a process of its own (`alone`). Under a checker the lock is hidden from
-//! it: taking a stack is no scheduling point, as nothing but memory depends on it.
+//! counts the mappings of the process, runs in a process of its own (`alone`); `tests/process/memory.rs` sees the memory
+//! of a pool go back. Under a checker the lock is hidden from it: taking a stack is no scheduling point, as nothing but
+//! memory depends on it.
 
 use core::fmt;
+use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 mod arena;
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 mod shared;
+mod shelf;
 #[cfg(any(not(target_os = "linux"), test))]
 mod single;
 
@@ -118,9 +129,31 @@ fn page_size() -> usize {
 /// By how much the distance from a stack's base to the end of its guard may exceed its size: two of the largest pages.
 pub(crate) const SPREAD: usize = 2 * 64 * 1024;
 
+/// For how long a stack is free at least before its memory goes back: to give it back costs about as much as a task, and
+/// to touch it again does too.
+pub(crate) const LEAST_REST: Duration = Duration::from_secs(1);
+
+/// The usable bytes of free stacks of a size that keep their memory however long they rest: 16 stacks of the default
+/// size. So a pool that never had more is never woken to give memory back.
+const WARM: usize = 1024 * 1024;
+
+/// So many stacks are emptied before the seat that does it looks for work again: less than a millisecond.
+const BATCH: usize = 2048;
+
 /// The memory, or the mappings, for one more stack cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exhausted;
+
+/// What a look at the idle stacks has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// When to look again.
+    pub(crate) next: Option<Instant>,
+    /// That was not known before this look: nobody has an alarm set for it.
+    pub(crate) is_new: bool,
+    /// Stacks were emptied, and could not be taken meanwhile.
+    pub(crate) emptied: bool,
+}
 
 /// The stacks of one pool.
 pub(crate) struct Stacks {
@@ -132,6 +165,9 @@ struct State {
     store: Store,
     live: usize,
     peak: usize,
+    /// Since when the stacks that lie idle are looked at, if there are more than what is warm.
+    since: Option<Instant>,
+    emptied: u64,
     /// Scripts have a stack refused where none would be.
     #[cfg(feature = "script")]
     fails: bool,
@@ -148,6 +184,8 @@ impl Stacks {
             store: Store::new(),
             live: 0,
             peak: 0,
+            since: None,
+            emptied: 0,
             #[cfg(feature = "script")]
             fails: false,
         };
@@ -174,11 +212,41 @@ impl Stacks {
         state.live -= 1;
     }
 
+    /// Takes back several at once.
+    pub(crate) fn give_all(&self, stacks: Vec<Stack>) {
+        let mut state = self.state.lock();
+        state.live -= stacks.len();
+        stacks.into_iter().for_each(|stack| state.store.give(stack));
+    }
+
     /// Gives the memory of all stacks that nobody holds back to the system.
     pub(crate) fn trim(&self) {
         let idle = self.state.lock().store.take_idle();
-        let kept = Store::trim(idle);
-        self.state.lock().store.put_idle(kept);
+        self.empty(idle);
+    }
+
+    /// Gives back the memory of some stacks that nobody has wanted for a while, if there are such. `times` says how long
+    /// that is, and what time it is; it is asked only if more stacks lie idle than what is warm.
+    pub(crate) fn tidy(&self, times: impl FnOnce() -> (Duration, Instant)) -> Look {
+        let (rested, look) = self.state.lock().look(times);
+        if !rested.is_empty() {
+            self.empty(rested);
+        }
+        look
+    }
+
+    /// The system calls happen outside the lock; in between nobody can take these stacks.
+    fn empty(&self, stacks: Vec<Stack>) {
+        let count = stacks.len();
+        let kept = Store::trim(stacks);
+        let mut state = self.state.lock();
+        state.store.put_idle(kept);
+        state.emptied += count as u64;
+    }
+
+    /// How many free stacks have had their memory given back, each time counted.
+    pub(crate) fn emptied(&self) -> u64 {
+        self.state.lock().emptied
     }
 
     /// Lets the next `take` fail.
@@ -211,6 +279,32 @@ impl State {
         self.live += 1;
         self.peak = self.peak.max(self.live);
         Ok(reserved)
+    }
+
+    /// Takes out what is to be emptied now.
+    fn look(&mut self, times: impl FnOnce() -> (Duration, Instant)) -> (Vec<Stack>, Look) {
+        if !self.store.is_heaped() {
+            self.since = None;
+            return (Vec::new(), Look { next: None, is_new: false, emptied: false });
+        }
+        let (rest, now) = times();
+        let mut rested = Vec::new();
+        if let Some(since) = self.since {
+            let due = since.checked_add(rest);
+            if due.is_none_or(|due| due > now) {
+                return (rested, Look { next: due, is_new: false, emptied: false });
+            }
+            rested = self.store.take_rested(BATCH);
+            if rested.len() == BATCH {
+                // There may be more.
+                return (rested, Look { next: Some(now), is_new: true, emptied: true });
+            }
+        }
+        self.store.mark();
+        self.since = Some(now);
+        let next = if self.store.is_heaped() { now.checked_add(rest) } else { None };
+        let emptied = !rested.is_empty();
+        (rested, Look { next, is_new: true, emptied })
     }
 }
 

@@ -8,6 +8,8 @@ mod common;
 mod idle;
 #[path = "common/log.rs"]
 mod log;
+#[path = "clock/memory.rs"]
+mod memory;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -11,6 +11,8 @@ mod exit;
 mod hostile;
 #[path = "process/leaks.rs"]
 mod leaks;
+#[path = "process/memory.rs"]
+mod memory;
 #[path = "process/overflow.rs"]
 mod overflow;
 #[path = "process/sentinel.rs"]

@@ -91,6 +91,10 @@ impl Builder {
     }
 
     /// For how long an idle worker above `min_size` stays. Default zero.
+    ///
+    /// The stack of one that has left is kept for the next. If more than a mebibyte of stacks lies idle, the memory of those
+    /// that nobody has wanted for this long, and for a second at least, goes back to the system. Seats see to it when they
+    /// go to sleep and when a drive ends.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
         self

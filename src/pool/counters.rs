@@ -21,6 +21,8 @@ pub struct Counters {
     pub peak_stacks: usize,
     /// How often no stack could be had.
     pub stacks_refused: u64,
+    /// Stacks that nobody had wanted for long whose memory was given back to the system, each time counted.
+    pub stacks_emptied: u64,
     /// Stacks given up because a task swallowed its cancel again and again.
     pub stacks_leaked: u64,
     /// Threads that the pool runs now: background schedule threads and helper threads.

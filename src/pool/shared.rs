@@ -201,6 +201,7 @@ impl Shared {
             stacks: self.stacks.live(),
             peak_stacks: self.stacks.peak(),
             stacks_refused: read(&self.stacks_refused),
+            stacks_emptied: self.stacks.emptied(),
             stacks_leaked: read(&self.stacks_leaked),
             // Ordering: Relaxed, as above.
             threads: self.threads.load(Ordering::Relaxed) + self.helpers.threads(),

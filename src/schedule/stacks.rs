@@ -1,11 +1,12 @@
 //! The stacks that a seat keeps for the workers of one drive, so that each new one costs no lock.
 //!
 //! Nobody else can reach them, so they go back when the seat sleeps, when its drive ends, and as soon as anybody in the
-//! pool was refused one.
+//! pool was refused one. In the pool they rest, and what has rested for long is emptied.
 
 use super::Seat;
-use crate::stack::Stack;
-use crate::sync::Ordering;
+use crate::pool::Shared;
+use crate::stack::{LEAST_REST, Look, Stack};
+use crate::sync::{Ordering, light_fence};
 
 /// How many stacks a seat keeps for itself.
 const STACKS_KEPT: usize = 256;
@@ -40,9 +41,32 @@ impl Seat {
         if kept.is_empty() {
             return;
         }
-        for stack in kept {
-            self.shared().stacks.give(stack);
-        }
+        self.shared().stacks.give_all(kept);
         self.shared().stacks_returned();
+    }
+
+    /// At the end of a drive, as [`tidy_stacks`](Shared::tidy_stacks). This seat may never be driven again, so a sleeper
+    /// has to know when to look next.
+    pub(crate) fn leave_tidy(&self) {
+        let shared = self.shared();
+        let look = shared.tidy_stacks();
+        if look.is_new && look.next.is_some() {
+            light_fence();
+            if shared.signals.read().has_sleepers() {
+                shared.wake_one();
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Gives memory of stacks back to the system that have lain idle for the keep-alive.
+    pub(crate) fn tidy_stacks(&self) -> Look {
+        let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), self.clock.now()));
+        if look.emptied {
+            // They could not be had meanwhile.
+            self.stacks_returned();
+        }
+        look
     }
 }

@@ -17,6 +17,8 @@
 //! Chunks double from 64 slots to 65,536: a pool of a million stacks has some 25, a small one reserves little.
 //! Reserving is all that mapping does, and `MAP_NORESERVE` keeps it from being counted as memory.
 //!
+//! A stack that has rested for long is emptied: its pages go back to the system, its guard stays.
+//!
 //! A chunk is unmapped once its `Store` is dropped, if none of its stacks is handed out; else it stays for ever.
 
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ use std::ptr;
 
 use corosensei::stack::{self, StackPointer};
 
+use super::shelf::Shelf;
 use super::{Exhausted, page_size};
 
 /// How many slots the first chunk of a size has.
@@ -141,45 +144,65 @@ impl Store {
     pub(super) fn give(&mut self, stack: Stack) {
         let class = self.class(&stack);
         class.count_back(&stack);
-        class.free.push(stack);
-    }
-
-    /// Takes all free stacks out of the store.
-    #[cfg_attr(
-        any(feature = "loom", feature = "shuttle"),
-        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
-    )]
-    pub(super) fn take_idle(&mut self) -> Vec<Stack> {
-        self.classes.values_mut().flat_map(|class| class.free.drain(..)).collect()
-    }
-
-    /// Gives the memory of free stacks back to the system. Their guards stay.
-    #[cfg_attr(
-        any(feature = "loom", feature = "shuttle"),
-        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
-    )]
-    pub(super) fn trim(idle: Vec<Stack>) -> Vec<Stack> {
-        for stack in &idle {
-            // A kernel that refuses (the memory is locked) leaves a stack that is as good as before.
-            // SAFETY: nobody holds the stack but this function.
-            let _: io::Result<()> = unsafe { advise(stack.usable(), libc::MADV_DONTNEED) };
-        }
-        idle
-    }
-
-    /// Puts back what `take_idle` took.
-    #[cfg_attr(
-        any(feature = "loom", feature = "shuttle"),
-        expect(dead_code, reason = "under a checker stacks are kept for the whole process")
-    )]
-    pub(super) fn put_idle(&mut self, idle: Vec<Stack>) {
-        for stack in idle {
-            self.class(&stack).free.push(stack);
-        }
+        class.free.put(stack);
     }
 
     fn class(&mut self, stack: &Stack) -> &mut Class {
         self.classes.get_mut(&stack.size()).expect("a stack is given back to the store that it is from")
+    }
+}
+
+/// How memory goes back.
+#[cfg_attr(
+    any(feature = "loom", feature = "shuttle"),
+    expect(dead_code, reason = "under a checker stacks are kept for the whole process")
+)]
+impl Store {
+    /// Whether more free stacks of a size may hold memory than what stays warm.
+    pub(super) fn is_heaped(&self) -> bool {
+        self.classes.values().any(|class| class.free.is_heaped(class.size))
+    }
+
+    /// From here on stacks rest that are not taken.
+    pub(super) fn mark(&mut self) {
+        self.classes.values_mut().for_each(|class| class.free.mark());
+    }
+
+    /// Takes at most `most` stacks out of the store that have rested since the mark.
+    pub(super) fn take_rested(&mut self, most: usize) -> Vec<Stack> {
+        let mut rested = Vec::new();
+        for class in self.classes.values_mut() {
+            rested.extend(class.free.take_rested(class.size, most - rested.len()));
+        }
+        rested
+    }
+
+    /// Takes all free stacks out of the store that may hold memory.
+    pub(super) fn take_idle(&mut self) -> Vec<Stack> {
+        self.classes.values_mut().flat_map(|class| class.free.take_all()).collect()
+    }
+
+    /// Gives the memory of free stacks back to the system. Their guards stay.
+    pub(super) fn trim(mut idle: Vec<Stack>) -> Vec<Stack> {
+        idle.sort_unstable_by_key(|stack| stack.base.get());
+        let page = page_size();
+        // Neighbours in one call: each is an interrupt to every processor on which the process runs.
+        for run in idle.chunk_by(|low, high| low.base.get().next_multiple_of(page) == high.guard().start) {
+            let (Some(lowest), Some(highest)) = (run.first(), run.last()) else { continue };
+            let memory = lowest.usable().start..highest.usable().end;
+            // A kernel that refuses (the memory is locked) leaves stacks that are as good as before.
+            // SAFETY: slots without a gap, of stacks that nobody holds but this function. The advice empties guards, too,
+            // of which there is nothing to empty.
+            let _: io::Result<()> = unsafe { advise(memory, libc::MADV_DONTNEED) };
+        }
+        idle
+    }
+
+    /// Puts back what was taken out and emptied.
+    pub(super) fn put_idle(&mut self, idle: Vec<Stack>) {
+        for stack in idle {
+            self.class(&stack).cold.push(stack);
+        }
     }
 }
 
@@ -190,7 +213,9 @@ struct Class {
     /// The chunk that fresh slots come from is the last.
     chunks: Vec<Chunk>,
     /// Given back, the last on top: its pages are the likeliest to be in the caches.
-    free: Vec<Stack>,
+    free: Shelf<Stack>,
+    /// The same, but emptied: they hold no memory.
+    cold: Vec<Stack>,
     /// Their guards could not be made.
     bare: Vec<Stack>,
 }
@@ -200,11 +225,11 @@ impl Class {
         let page = page_size();
         // The promises of `Stack` rest on this.
         assert!(super::usable_size(size) == Ok(size), "{size} is not a usable size");
-        Self { size, page, chunks: Vec::new(), free: Vec::new(), bare: Vec::new() }
+        Self { size, page, chunks: Vec::new(), free: Shelf::new(), cold: Vec::new(), bare: Vec::new() }
     }
 
     fn reserve(&mut self) -> Result<Reserved, Exhausted> {
-        let reserved = if let Some(stack) = self.free.pop() {
+        let reserved = if let Some(stack) = self.free.take().or_else(|| self.cold.pop()) {
             Reserved { stack, missing: None }
         } else {
             let stack = self.bare.pop().or_else(|| self.fresh()).ok_or(Exhausted)?;

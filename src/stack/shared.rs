@@ -30,6 +30,19 @@ impl Store {
     }
 
     /// Nothing is idle: the next execution wants the stacks.
+    pub(super) fn is_heaped(&self) -> bool {
+        false
+    }
+
+    /// Nothing rests.
+    pub(super) fn mark(&mut self) {}
+
+    /// Nothing has rested.
+    pub(super) fn take_rested(&mut self, _most: usize) -> Vec<Stack> {
+        Vec::new()
+    }
+
+    /// Nothing is idle.
     pub(super) fn take_idle(&mut self) -> Vec<Stack> {
         Vec::new()
     }

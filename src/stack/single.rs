@@ -8,6 +8,7 @@ use std::ops::Range;
 use corosensei::stack::{self, DefaultStack, Stack as _, StackPointer};
 
 use super::Exhausted;
+use super::shelf::Shelf;
 
 /// A stack of its own. To drop it without giving it back leaks it.
 pub(crate) struct Stack {
@@ -72,7 +73,7 @@ impl Reserved {
 
 /// The free stacks, by size, the one given back last on top.
 pub(crate) struct Store {
-    free: BTreeMap<usize, Vec<DefaultStack>>,
+    free: BTreeMap<usize, Shelf<DefaultStack>>,
 }
 
 impl Store {
@@ -81,7 +82,7 @@ impl Store {
     }
 
     pub(super) fn reserve(&mut self, size: usize) -> Result<Reserved, Exhausted> {
-        let own = match self.free.get_mut(&size).and_then(Vec::pop) {
+        let own = match self.free.get_mut(&size).and_then(Shelf::take) {
             Some(kept) => kept,
             None => DefaultStack::new(size).map_err(|_| Exhausted)?,
         };
@@ -94,12 +95,31 @@ impl Store {
     }
 
     pub(super) fn give(&mut self, stack: Stack) {
-        self.free.entry(stack.size).or_default().push(ManuallyDrop::into_inner(stack.own));
+        self.free.entry(stack.size).or_insert_with(Shelf::new).put(ManuallyDrop::into_inner(stack.own));
+    }
+
+    /// Whether more free stacks of a size hold memory than what stays warm.
+    pub(super) fn is_heaped(&self) -> bool {
+        self.free.iter().any(|(size, kept)| kept.is_heaped(*size))
+    }
+
+    /// From here on stacks rest that are not taken.
+    pub(super) fn mark(&mut self) {
+        self.free.values_mut().for_each(Shelf::mark);
+    }
+
+    /// Takes at most `most` stacks out of the store that have rested since the mark.
+    pub(super) fn take_rested(&mut self, most: usize) -> Vec<DefaultStack> {
+        let mut rested = Vec::new();
+        for (size, kept) in &mut self.free {
+            rested.extend(kept.take_rested(*size, most - rested.len()));
+        }
+        rested
     }
 
     /// Takes all free stacks out of the store.
     pub(super) fn take_idle(&mut self) -> Vec<DefaultStack> {
-        self.free.values_mut().flat_map(|kept| kept.drain(..)).collect()
+        self.free.values_mut().flat_map(Shelf::take_all).collect()
     }
 
     /// Gives the memory of free stacks back to the system: here, the stacks themselves.
@@ -117,7 +137,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::LEAST;
+    use crate::stack::{LEAST, WARM};
 
     fn take(store: &mut Store) -> Stack {
         store.reserve(LEAST).ok().and_then(|reserved| reserved.finish().ok()).expect("a stack can be had")
@@ -151,6 +171,20 @@ mod tests {
         let kept = Store::trim(idle);
         store.put_idle(kept);
         assert!(store.take_idle().is_empty());
+    }
+
+    #[test]
+    fn what_has_rested_is_freed_and_the_warm_stay() {
+        let mut store = Store::new();
+        let warm = WARM / LEAST;
+        let stacks: Vec<_> = (0..warm + 3).map(|_| take(&mut store)).collect();
+        stacks.into_iter().for_each(|stack| store.give(stack));
+        assert!(store.is_heaped() && store.take_rested(10).is_empty(), "no mark, no rest");
+        store.mark();
+        assert_eq!(store.take_rested(2).len(), 2);
+        assert_eq!(store.take_rested(2).len(), 1);
+        assert!(!store.is_heaped());
+        assert_eq!(store.take_idle().len(), warm);
     }
 
     #[test]

@@ -178,3 +178,30 @@ fn a_closure_that_a_stop_gives_up_between_start_and_run_is_dropped_and_never_run
         assert!(catch_unwind(move || drop(pool)).is_ok());
     });
 }
+
+#[test]
+fn a_sleeper_sets_its_alarm_for_the_memory_that_a_drive_elsewhere_leaves_behind() {
+    within("an alarm", || {
+        let (tells, told) = tells();
+        let mut pool = CoroutinePool::builder().threads(1).listener(tells).build().unwrap();
+        let (hold, held) = channel::<()>();
+        // The background thread is busy while this one takes its tasks.
+        let (here, busy) = channel();
+        let holder = pool.spawn(move || {
+            here.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        drop(holder);
+        busy.recv().unwrap();
+        while told.try_recv().is_ok() {}
+        let tasks: Vec<_> = (0..100).map(|_| pool.spawn(park).unwrap()).collect();
+        pool.try_schedule_task().unwrap();
+        hold.send(()).unwrap();
+        until(&told, sleeps(SeatId(1)));
+        // It sleeps, knows of nothing, and this thread never drives again.
+        tasks.iter().for_each(|task| task.task_ref().unpark());
+        pool.try_schedule_task().unwrap();
+        assert_eq!(pool.outstanding(), 0);
+        until(&told, |_| pool.counters().stacks_emptied > 0);
+    });
+}
