@@ -1,5 +1,6 @@
 //! The links of the chain that a mutant is put through, and how one of them is run.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -75,6 +76,9 @@ pub(crate) const LINKS: &[Link] = &[
 /// The links that look at orderings.
 pub(crate) const LOOM: &str = "loom";
 
+/// The link that compares production with the reference pool.
+pub(crate) const DIFFERENTIAL: &str = "differential";
+
 /// What became of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
@@ -95,6 +99,11 @@ impl Link {
     /// Whether a mutant that changes `file` is put through this link.
     pub(crate) fn concerns(&self, file: &str) -> bool {
         self.below.is_empty() || self.below.iter().any(|below| file.starts_with(below))
+    }
+
+    /// Whether the test of this name is one of this link's.
+    pub(crate) fn names(&self, test: &OsStr) -> bool {
+        self.arguments.iter().any(|argument| test == *argument)
     }
 
     /// Runs this link on the copy at `root`, or only the tests whose names contain one of `pieces`, for at most `limit`, and says

@@ -23,9 +23,12 @@ pub(crate) struct Row {
     pub(crate) execution: Option<u64>,
     /// How long the tests of all links up to that ran, without the builds.
     pub(crate) seconds: f64,
+    /// Whether the comparison with the reference pool was asked, whether it found the fault, and after how many seconds.
+    pub(crate) differential: Option<Option<f64>>,
 }
 
 /// All rows, by the mutants' names, and the file where they are kept.
+#[derive(Default)]
 pub(crate) struct Matrix {
     rows: BTreeMap<String, Row>,
     file: PathBuf,
@@ -38,14 +41,20 @@ impl Row {
             Run::Caught { by, execution } => (Some(link.to_owned()), by.clone(), *execution),
             Run::Passed | Run::Broken(_) => (None, String::new(), None),
         };
-        Self { digest, day: today(), link, by, execution, seconds: took.as_secs_f64() }
+        Self { digest, day: today(), link, by, execution, seconds: took.as_secs_f64(), differential: None }
     }
 
     fn written(&self, name: &str) -> String {
         let execution = self.execution.map(|n| n.to_string()).unwrap_or_default();
         let link = self.link.as_deref().unwrap_or("");
         let by = self.by.replace('\t', " ");
-        format!("{name}\t{}\t{}\t{link}\t{by}\t{execution}\t{:.2}", self.digest, self.day, self.seconds)
+        let differential = match self.differential {
+            None => String::new(),
+            Some(None) => "-".to_owned(),
+            Some(Some(seconds)) => format!("{seconds:.2}"),
+        };
+        let (digest, day, seconds) = (&self.digest, self.day, self.seconds);
+        format!("{name}\t{digest}\t{day}\t{link}\t{by}\t{execution}\t{seconds:.2}\t{differential}")
     }
 
     fn read(line: &str) -> Option<(String, Row)> {
@@ -55,7 +64,12 @@ impl Row {
         let (digest, day) = (next()?.to_owned(), next()?.parse().ok()?);
         let link = Some(next()?.to_owned()).filter(|link| !link.is_empty());
         let (by, execution, seconds) = (next()?.to_owned(), next()?.parse().ok(), next()?.parse().ok()?);
-        Some((name, Row { digest, day, link, by, execution, seconds }))
+        let differential = match next() {
+            None | Some("") => None,
+            Some("-") => Some(None),
+            Some(seconds) => Some(Some(seconds.parse().ok()?)),
+        };
+        Some((name, Row { digest, day, link, by, execution, seconds, differential }))
     }
 }
 
@@ -76,6 +90,11 @@ impl Matrix {
         self.rows.get(name)?.link.as_deref()
     }
 
+    /// Whether there is a row of a mutant, stale or not.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.rows.contains_key(name)
+    }
+
     /// Keeps a row.
     pub(crate) fn keep(&mut self, name: &str, row: Row) -> io::Result<()> {
         self.rows.insert(name.to_owned(), row);
@@ -88,9 +107,19 @@ impl Matrix {
         let known = |name: &str| self.rows.get(name);
         let mut links: BTreeMap<&str, usize> = BTreeMap::new();
         let (mut caught, mut equivalent, mut survived, mut unknown) = (0, 0, 0, 0);
+        let (mut asked, mut compared) = (0, 0);
         let mut rows = String::new();
         for (name, fault, why) in mutants {
             let fault = fault.replace('|', "\\|");
+            let differential = match known(name).and_then(|row| row.differential) {
+                None => String::new(),
+                Some(None) => "no".to_owned(),
+                Some(Some(seconds)) => {
+                    compared += 1;
+                    format!("{seconds:.1} s")
+                }
+            };
+            asked += usize::from(!differential.is_empty());
             let (link, by, when) = match (known(name), why) {
                 (Some(row), _) if row.link.is_some() => {
                     caught += 1;
@@ -112,13 +141,14 @@ impl Matrix {
                     ("not run yet".to_owned(), String::new(), String::new())
                 }
             };
-            let _ = writeln!(rows, "| `{name}` | {fault} | {link} | {by} | {when} |");
+            let _ = writeln!(rows, "| `{name}` | {fault} | {link} | {by} | {when} | {differential} |");
         }
         let day = self.rows.values().map(|row| row.day).max().map(date).unwrap_or_default();
         let links: Vec<String> = links.iter().map(|(link, count)| format!("{link} {count}")).collect();
         format!(
             "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
-             yet.\n\n| mutant | fault | caught by | test | after |\n|---|---|---|---|---|\n{rows}",
+             yet. The comparison with the reference pool was asked of {asked} and finds {compared}.\n\n\
+             | mutant | fault | caught by | test | after | differential |\n|---|---|---|---|---|---|\n{rows}",
             mutants.len(),
             links.join(", "),
         )
@@ -176,7 +206,10 @@ mod tests {
     fn a_row_survives_being_written() {
         let run = Run::Caught { by: "a test".to_owned(), execution: Some(7) };
         let row = Row::new(digest(["a"]), "loom", &run, Duration::from_millis(1250));
-        assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
+        for differential in [None, Some(None), Some(Some(2.5))] {
+            let row = Row { differential, ..row.clone() };
+            assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
+        }
     }
 
     #[test]
