@@ -19,8 +19,8 @@ pub(crate) struct Limits {
     root: PathBuf,
     /// Where they are kept.
     file: PathBuf,
-    /// For each link and the pieces of it that are run. Whoever measures one holds it, and no other.
-    times: Mutex<BTreeMap<String, Slot>>,
+    /// For each link. Whoever measures one holds it, and no other.
+    times: Mutex<BTreeMap<&'static str, Slot>>,
 }
 
 /// A time, once it is known.
@@ -31,28 +31,31 @@ impl Limits {
         Self { root: root.to_owned(), file: yard.join("limits.tsv"), times: Mutex::default() }
     }
 
-    /// The limit of these pieces of a link. Unless they were run before, they are run for it in the copy that `as_they_are`
-    /// gives, which has the sources as they are.
+    /// The limit of a link. Unless it was run before, it is run for that in the copy that `as_they_are` gives, which has the
+    /// sources as they are.
     pub(crate) fn of<'a>(
         &self,
         link: &Link,
-        pieces: &[&str],
         as_they_are: impl FnOnce() -> Result<&'a Path, String>,
     ) -> Result<Duration, String> {
-        let name = format!("{} {}", link.name, pieces.join(" "));
-        let slot =
-            Arc::clone(self.times.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
+        let slot = Arc::clone(self.times.lock().unwrap_or_else(PoisonError::into_inner).entry(link.name).or_default());
         let mut time = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if time.is_none() {
-            let sources = self.sources(link).map_err(|error| error.to_string())?;
-            *time = self.kept(&name, &sources);
-            if time.is_none() {
-                let took = measure(link, pieces, as_they_are()?)?;
-                self.keep(&name, &sources, took);
-                *time = Some(took);
+        let took = match *time {
+            Some(took) => took,
+            None => {
+                let sources = self.sources(link).map_err(|error| error.to_string())?;
+                match self.kept(link.name, &sources) {
+                    Some(took) => took,
+                    None => {
+                        let took = measure(link, as_they_are()?)?;
+                        self.keep(link.name, &sources, took);
+                        took
+                    }
+                }
             }
-        }
-        Ok(time.map_or(UNTIMED, |took| took * 3 + Duration::from_secs(30)))
+        };
+        *time = Some(took);
+        Ok(took * 3 + Duration::from_secs(30))
     }
 
     /// A digest of all that the link is made of.
@@ -87,11 +90,10 @@ impl Limits {
     }
 }
 
-fn measure(link: &Link, pieces: &[&str], copy: &Path) -> Result<Duration, String> {
-    match link.run(copy, Duration::from_secs(1800), pieces) {
+fn measure(link: &Link, copy: &Path) -> Result<Duration, String> {
+    match link.run(copy, Duration::from_secs(1800), &[]) {
         (Run::Passed, took) => {
-            let seconds = took.as_secs_f64();
-            eprintln!("{} {} passes on the sources as they are, in {seconds:.0} s", link.name, pieces.join(" "));
+            eprintln!("{} passes on the sources as they are, in {:.0} s", link.name, took.as_secs_f64());
             Ok(took)
         }
         (run, _) => Err(format!("{} does not pass on the sources as they are: {run:?}", link.name)),

@@ -157,7 +157,9 @@ impl<'a> Yard<'a> {
     fn pass(&self, trial: &Trial<'_>, link: &Link) -> Result<(Run, Duration), String> {
         let pieces = if trial.is_ordering() { ordering::pieces(&trial.mutant.hunks[0].file) } else { &[] };
         let as_they_are = || self.restore(&trial.files).map(|()| self.copy.as_path());
-        let limit = if self.office.rotates { UNTIMED } else { self.office.limits.of(link, pieces, as_they_are)? };
+        // Pieces of a link are not timed.
+        let untimed = self.office.rotates || trial.is_ordering();
+        let limit = if untimed { UNTIMED } else { self.office.limits.of(link, as_they_are)? };
         self.write(&trial.files)?;
         match link.run(&self.copy, limit, pieces) {
             (Run::Broken(errors), _) => Err(format!("{} does not compile: {errors}", trial.mutant.name)),
