@@ -4,7 +4,7 @@
 
 use crate::creator;
 use crate::lifecycle;
-use crate::pool::{CoroutinePool, PoolHandle, Post, Shared};
+use crate::pool::{CoroutinePool, Count, PoolHandle, Post, Shared};
 use crate::queue;
 use crate::schedule::Goal;
 use crate::sync::{Arc, UnsafeCell, heavy_fence};
@@ -270,6 +270,19 @@ impl Core {
     /// Whether somebody is counted as waiting for quiet.
     pub fn has_watchers(&self) -> bool {
         self.0.signals.read().has_watchers()
+    }
+
+    /// A worker's task joins another, for good; if the pool is stalled by that it is told, as by a seat that serves.
+    pub fn join_beside_a_server(&self) {
+        self.0.outside.add_shared(Count::JoinBegun);
+        if self.0.is_stalled() {
+            self.0.tell_stall();
+        }
+    }
+
+    /// Whether all workers that there may be join, while tasks are queued.
+    pub fn is_stalled(&self) -> bool {
+        self.0.is_stalled()
     }
 
     /// How many seats there are.

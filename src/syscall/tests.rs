@@ -74,3 +74,31 @@ fn a_call_whose_helper_cannot_be_started_is_left_to_another_that_lives() {
     helpers.0.work();
     assert_eq!((taken(&run), helpers.threads()), (vec![1], 0));
 }
+
+#[test]
+fn a_helper_that_idles_is_relied_on_by_one_call() {
+    let pool = CoroutinePool::default();
+    let helpers = Helpers::new(2, "none");
+    {
+        let mut state = helpers.0.state.lock();
+        (state.live, state.free) = (1, 1);
+    }
+    let run = Run::default();
+    let [mut first, mut second] = [1, 2].map(|id| job(&run, id));
+    assert!(helpers.push_or_start(call(&pool, &mut first), |_| unreachable!("one idles")).is_ok());
+    // The one that idles has not woken yet.
+    let mut started = false;
+    let start = |_| {
+        started = true;
+        refused()
+    };
+    assert!(helpers.push_or_start(call(&pool, &mut second), start).is_ok());
+    assert!(started, "the second call has another helper started");
+    {
+        // The one that idles, here; it counts itself.
+        let mut state = helpers.0.state.lock();
+        (state.free, state.closed) = (0, true);
+    }
+    helpers.0.work();
+    assert_eq!((taken(&run), helpers.threads()), (vec![1, 2], 0));
+}

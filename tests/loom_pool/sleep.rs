@@ -202,3 +202,24 @@ fn a_seat_that_waits_for_a_task_hears_of_its_outcome() {
         assert_awake_and_empty(&Core::of(&seat), &seat, []);
     });
 }
+
+#[test]
+fn a_seat_that_drains_hears_of_a_stall_that_another_completes() {
+    check("sleep: a drain, and a stall", Bounds::preemptions().unreduced().uneven(), || {
+        let seat = CoroutinePool::builder().max_size(1).build().unwrap();
+        let core = Core::of(&seat);
+        assert!(core.reserve());
+        let task = seat.spawn(|| ()).unwrap();
+        let server = thread::spawn({
+            let core = core.clone();
+            move || core.join_beside_a_server()
+        });
+        while !core.is_stalled() {
+            pool::doze_until_quiet(&seat);
+        }
+        server.join().unwrap();
+        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert_awake_and_empty(&core, &seat, [task]);
+        core.release();
+    });
+}

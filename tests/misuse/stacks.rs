@@ -173,6 +173,20 @@ fn a_drive_that_ends_while_a_larger_stack_is_fetched_leaves_the_task_queued_and_
     });
 }
 
+const HUGE: usize = 1 << 40;
+
+/// A pool with all huge stacks that there can be.
+fn hoard() -> CoroutinePool {
+    let mut hoard = CoroutinePool::default();
+    // 2^47 bytes of addresses hold fewer than 200 of them: then there is none for another pool.
+    for _ in 0..200 {
+        hoard.task().stack_size(HUGE).spawn(park).unwrap();
+    }
+    let _ = hoard.try_schedule_task();
+    assert!(hoard.counters().stacks_refused > 0);
+    hoard
+}
+
 /// Stops the pool, at once, when a stack has been refused.
 #[derive(Clone, Default)]
 struct StopsAtRefusal(Arc<OnceLock<PoolHandle>>);
@@ -188,12 +202,7 @@ impl Listener for StopsAtRefusal {
 #[test]
 fn a_task_that_a_seat_has_in_hand_for_want_of_a_stack_is_abandoned_by_a_stop_as_the_others_are() {
     within("stopped with a task in hand", || {
-        const HUGE: usize = 1 << 40;
-        // 2^47 bytes of addresses hold fewer than 200 such stacks: then there is none for the other pool.
-        let mut hoard = CoroutinePool::default();
-        let _hoarders: Vec<_> = (0..200).map(|_| hoard.task().stack_size(HUGE).spawn(park).unwrap()).collect();
-        let _ = hoard.try_schedule_task();
-        assert!(hoard.counters().stacks_refused > 0);
+        let _hoard = hoard();
         let stops = StopsAtRefusal::default();
         let mut pool = CoroutinePool::builder().listener(stops.clone()).build().unwrap();
         stops.0.set(pool.handle()).unwrap();
@@ -203,5 +212,24 @@ fn a_task_that_a_seat_has_in_hand_for_want_of_a_stack_is_abandoned_by_a_stop_as_
         assert!(pool.counters().stacks_refused > 0);
         assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
         assert_eq!((pool.size(), pool.outstanding()), (0, 0));
+    });
+}
+
+#[test]
+fn a_stop_abandons_a_task_that_a_seat_has_in_hand_while_that_runs_another() {
+    within("stopped from elsewhere with a task in hand", || {
+        let _hoard = hoard();
+        let mut pool = CoroutinePool::default();
+        let huge = pool.task().stack_size(HUGE).spawn(park).unwrap().task_ref();
+        let seen = Arc::new(OnceLock::new());
+        let (handle, task, see) = (pool.handle(), huge.clone(), Arc::clone(&seen));
+        pool.spawn(move || {
+            thread::spawn(move || handle.stop(Duration::ZERO)).join().unwrap();
+            see.set(task.outcome()).unwrap();
+        })
+        .unwrap();
+        let _ = pool.drain(None);
+        assert!(pool.counters().stacks_refused > 0);
+        assert_eq!(seen.get(), Some(&Some(Outcome::Abandoned)));
     });
 }

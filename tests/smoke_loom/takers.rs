@@ -40,3 +40,20 @@ fn the_handle_and_a_reference_of_a_submitted_task_take_its_result_once() {
         assert!(here ^ other.join().unwrap(), "one of them gets it");
     });
 }
+
+#[test]
+fn who_takes_while_the_task_ends_gets_the_result_or_is_told_that_it_runs() {
+    check("a taker and the end", Bounds::preemptions(), || {
+        let mut pool = CoroutinePool::default();
+        let task = pool.submit_task(None, |n| n, Some(3), None).unwrap();
+        let other = thread::spawn({
+            let task = task.task_ref();
+            move || match task.take::<Option<usize>>() {
+                Ok(value) => assert_eq!(value, Some(3)),
+                Err(why) => assert!(matches!(why, JoinError::Timeout(_)), "{why}"),
+            }
+        });
+        pool.try_schedule_task().unwrap();
+        other.join().unwrap();
+    });
+}
