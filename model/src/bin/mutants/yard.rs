@@ -99,7 +99,8 @@ impl<'a> Yard<'a> {
         }
         let trial = Trial { mutant, files, digest };
         let kept = self.office.book().matrix.row(&mutant.name, &trial.digest).cloned();
-        let kept = kept.filter(|_| !self.office.rotates);
+        // What survived is judged again: there may be a check for it by now.
+        let kept = kept.filter(|row| !self.office.rotates && (row.link.is_some() || explained.is_some()));
         let was_kept = kept.is_some();
         let row = kept.map_or_else(|| self.chain(&trial), Ok);
         let asked = row.is_ok() && self.office.compares && trial.concerns(DIFFERENTIAL);
