@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::pool::{self, Core};
-use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd};
+use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, VirtualClock};
 
 #[test]
 fn a_worker_that_leaves_misses_no_task() {
@@ -71,6 +71,31 @@ fn a_count_that_leaves_goes_to_the_seat_that_waits_for_it() {
         other.join().unwrap();
         // The other seat's worker has left with it, or idles.
         assert_eq!(core.numbers().running as usize, core.idle());
+        assert!(!core.has_sleepers());
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_beside_an_idle_worker_hears_of_a_new_keep_alive() {
+    check("exit: a keep-alive changes before the sleep", Bounds::preemptions().uneven(), || {
+        // On a virtual clock a seat sleeps until it is woken; a sleep with a deadline is none under loom.
+        let builder = CoroutinePool::builder().max_size(1).clock(VirtualClock::new());
+        let mut seat = builder.keep_alive(Duration::MAX).build().unwrap();
+        drop(seat.spawn(|| ()).unwrap());
+        assert_eq!(seat.drain(None).unwrap(), DriveEnd::AllDone);
+        let core = Core::of(&seat);
+        assert_eq!(core.idle(), 1);
+        let other = thread::spawn({
+            let handle = seat.handle();
+            move || handle.set_keep_alive(Duration::ZERO)
+        });
+        pool::expire(&seat);
+        while core.idle() > 0 {
+            pool::doze(&seat);
+            pool::expire(&seat);
+        }
+        other.join().unwrap();
+        assert_eq!(core.numbers().running, 0);
         assert!(!core.has_sleepers());
     });
 }
