@@ -204,7 +204,7 @@ impl Trial<'_> {
 
 /// After how many seconds a link has found a fault, if it has.
 fn found(run: &Run, took: Duration) -> Option<f64> {
-    (*run != Run::Passed).then(|| took.as_secs_f64())
+    (*run != Run::Passed).then_some(took.as_secs_f64())
 }
 
 /// Copies a directory, without what is built and what is hidden.
