@@ -169,6 +169,7 @@ impl Frame {
 
     /// Waits until woken, or until `until`. `register` makes the wake-up known, and says `false` if it is not needed any
     /// more. Cancellation points before and after, except for a system call.
+    #[inline]
     pub(crate) fn wait(
         &self,
         seat: &Seat,
