@@ -2,10 +2,12 @@
 //!
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml -- [WORKLOAD…] [--rounds N] [--json]` runs the workloads
 //! named, or all, and prints the table; `-- kept` prints that of all rows that are kept; `-- third-opinion [SCRIPTS]`
-//! compares results and order with open-coroutine-core. `benches/README.md` says what the figures are.
+//! compares results and order with open-coroutine-core; `-- growth` draws how copool's own costs grow. `benches/README.md` says what the figures are.
 
 mod contained;
 mod contestant;
+mod growth;
+mod growth_plot;
 mod on_corosensei;
 mod on_may;
 mod on_rayon;
@@ -170,6 +172,8 @@ fn go(arguments: &[String]) -> Result<(), Box<dyn Error>> {
             plot::draw(&rows)?;
             println!("{}", report::table(&rows));
         }
+        [growth::POINT, kind, size] => growth::point(kind, size.parse()?),
+        ["growth", ref more @ ..] => growth::measure(more)?,
         ["third-opinion"] => third_opinion::ask(SCRIPTS)?,
         ["third-opinion", scripts] => third_opinion::ask(scripts.parse()?)?,
         _ => measure(&asked(arguments)?)?,
