@@ -81,6 +81,7 @@ pub fn delay(duration: Duration) {
 /// pool.drain(None).unwrap();
 /// assert!(sleeper.join().is_ok());
 /// ```
+#[inline]
 pub fn park() {
     park_until(|_| None);
 }
@@ -90,6 +91,7 @@ pub fn park_timeout(duration: Duration) {
     park_until(|now| now().checked_add(duration));
 }
 
+#[inline(always)]
 fn park_until(until: impl FnOnce(&dyn Fn() -> Instant) -> Option<Instant>) {
     here(|here| match here {
         Here::Task(seat, frame) => {

@@ -47,7 +47,8 @@ pub(crate) struct Seat {
     pub(crate) pollers: Cell<u32>,
     pub(crate) suspended: RefCell<Slab<Box<Worker>>>,
     due: Cell<u8>,
-    woken: RefCell<VecDeque<Task>>,
+    /// The slots of suspended tasks whose wait was ended on this thread.
+    woken: RefCell<VecDeque<usize>>,
     timers: RefCell<Timers>,
     /// System calls that the seat itself runs, on a virtual clock.
     calls: RefCell<VecDeque<Call>>,
@@ -164,10 +165,16 @@ impl Seat {
         self.due.set(if on { self.due.get() | bit } else { self.due.get() & !bit });
     }
 
-    /// Notes a task of this seat whose wait was ended on this thread.
-    pub(crate) fn note_woken(&self, task: Task) {
-        self.woken.borrow_mut().push_back(task);
+    /// Notes a task of this seat whose wait was ended on this thread. `false` if it has not suspended yet: it is the one
+    /// that runs. The worker stays in its slot until this note is read, so the note needs no reference to the task.
+    pub(crate) fn note_woken(&self, task: &Task) -> bool {
+        // SAFETY: null, or the frame of the task that runs on this thread.
+        if unsafe { self.frame.get().as_ref() }.is_some_and(|frame| frame.task.is(task)) {
+            return false;
+        }
+        self.woken.borrow_mut().push_back(task.core().slot());
         self.set_due(due::WOKEN, true);
+        true
     }
 
     /// Queues a system call for the seat itself to run.
@@ -212,10 +219,14 @@ impl Seat {
         self.is_due(due::RETIRING)
     }
 
-    /// The next ready worker, if nothing else must be looked at before it runs.
+    /// The next ready worker, if nothing but tasks woken here must be looked at before it runs.
     #[inline]
     pub(super) fn next_at_once(&self) -> Option<Box<Worker>> {
-        if self.due.get() == 0 && !self.post.has_mail() && self.shared().signals.read().is_clear() {
+        let due = self.due.get();
+        if due & !due::WOKEN == 0 && !self.post.has_mail() && self.shared().signals.read().is_clear() {
+            if due != 0 {
+                self.revive_woken();
+            }
             let mut ready = self.ready.borrow_mut();
             let worker = ready.pop_front();
             if let Some(next) = ready.front() {
@@ -266,7 +277,7 @@ impl Seat {
     fn look_slow(&self) {
         if self.post.has_mail() {
             for task in self.post.take_mail() {
-                self.revive(&task);
+                self.revive(task.core().slot());
             }
         }
         self.revive_woken();
@@ -285,8 +296,8 @@ impl Seat {
         loop {
             // Not in the loop's head: the borrow must be over when a listener hears of it.
             let woken = self.woken.borrow_mut().pop_front();
-            let Some(task) = woken else { break };
-            self.revive(&task);
+            let Some(slot) = woken else { break };
+            self.revive(slot);
         }
         self.set_due(due::WOKEN, false);
     }
@@ -299,15 +310,15 @@ impl Seat {
             if let Some(ended) = task.core().wait.wake(generation) {
                 task.core().count_ended(&ended);
                 self.timer_fired(self.post.id, task.core().id);
-                self.revive(&task);
+                self.revive(task.core().slot());
             }
         }
         self.next_timer();
     }
 
     /// Moves a task whose wait is over to the ready queue.
-    fn revive(&self, task: &Task) {
-        let worker = self.suspended.borrow_mut().remove(task.core().slot());
+    fn revive(&self, slot: usize) {
+        let worker = self.suspended.borrow_mut().remove(slot);
         self.state_changed(worker.id, worker.state, WorkerState::Ready);
         self.ready.borrow_mut().push_back(worker);
     }

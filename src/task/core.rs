@@ -138,7 +138,7 @@ impl Core {
     /// Hands `f` the post of the seat whose coroutine the task is.
     ///
     /// # Safety
-    /// The caller has ended a wait of this task, by the wait word, and `f` does not tell the seat yet.
+    /// The caller has ended a wait of this task, by the wait word, and `f` does not tell the seat of another thread yet.
     unsafe fn with_runner<R>(&self, f: impl FnOnce(&Arc<Post>) -> R) -> R {
         self.runner.with(|runner| {
             // SAFETY: it was written before the wait began, and whoever ended the wait acquired that from the wait word. Until
@@ -231,45 +231,46 @@ pub(crate) fn wake_one(waiter: Waiter) {
     }
 }
 
-/// Ends the wait of this generation, if it is still on: then the reference goes to the task's seat, and nothing of the
-/// task is dropped here.
+/// Ends the wait of this generation, if it is still on: then the reference goes to the task's seat, and if that is this
+/// thread's, the task, which has not gone on yet, has another. So nothing of the task is dropped here.
 pub(crate) fn wake(task: Task, generation: Generation) {
-    if let Some(ended) = task.core().wait.wake(generation) {
-        deliver(task, ended);
+    if let Some(ended) = task.core().wait.wake(generation)
+        && let Some(post) = note(&task, ended)
+    {
+        post.send(task);
     }
 }
 
 /// Ends the task's park, or leaves it a token.
 pub(crate) fn unpark(task: &Task) {
-    if let Some(ended) = task.core().wait.unpark() {
-        deliver(Task::clone(task), ended);
+    if let Some(ended) = task.core().wait.unpark()
+        && let Some(post) = note(task, ended)
+    {
+        post.send(Task::clone(task));
     }
 }
 
 /// Makes the task unwind at its present or next wait.
 pub(crate) fn interrupt(task: &Task) {
-    if let Some(ended) = task.core().wait.interrupt() {
-        deliver(Task::clone(task), ended);
+    if let Some(ended) = task.core().wait.interrupt()
+        && let Some(post) = note(task, ended)
+    {
+        post.send(Task::clone(task));
     }
 }
 
-/// Tells the seat of a task that its wait is over.
-fn deliver(task: Task, ended: Ended) {
+/// Tells this thread's seat that the wait of a task of its own is over; for one of another seat, hands back which, to be
+/// told by the caller.
+fn note(task: &Task, ended: Ended) -> Option<Arc<Post>> {
     let core = task.core();
     core.count_ended(&ended);
     core.shared().task_woken(core.id);
-    let other = here::innermost(|seat| {
-        let own = |post: &Arc<Post>| seat.filter(|seat| Arc::ptr_eq(&seat.post, post)).ok_or_else(|| Arc::clone(post));
-        // SAFETY: whoever has `ended` has ended a wait of the task, and the seat is told below.
-        match unsafe { task.core().with_runner(own) } {
-            Ok(seat) => {
-                seat.note_woken(task);
-                None
-            }
-            Err(post) => Some((post, task)),
-        }
-    });
-    if let Some((post, task)) = other {
-        post.send(task);
-    }
+    here::innermost(|seat| {
+        let noted = |post: &Arc<Post>| {
+            let noted = seat.is_some_and(|seat| Arc::ptr_eq(&seat.post, post) && seat.note_woken(task));
+            if noted { None } else { Some(Arc::clone(post)) }
+        };
+        // SAFETY: whoever has `ended` has ended a wait of the task. Its own seat is told on this thread, and reads that later.
+        unsafe { core.with_runner(noted) }
+    })
 }

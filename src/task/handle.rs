@@ -100,6 +100,7 @@ impl TaskRef {
         self.outcome().ok_or_else(|| JoinError::Timeout(timeout.unwrap_or_default()))
     }
 
+    #[inline(always)]
     fn wait_in_task(&self, seat: &Seat, frame: &Frame, timeout: Option<Duration>) -> Result<(), JoinError> {
         if !frame.point(seat) {
             return if self.is_finished() { Ok(()) } else { Err(JoinError::Unwinding(self.clone())) };
@@ -121,6 +122,7 @@ impl TaskRef {
         Ok(())
     }
 
+    #[cold]
     fn wait_blocking(&self, timeout: Option<Duration>) -> Result<(), JoinError> {
         if here::current().is_some_and(|task| task.is(&self.task)) {
             // From the task's own system call.
