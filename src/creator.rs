@@ -171,8 +171,8 @@ impl Seat {
             }
             CoroutineResult::Yield(Yield::Ready | Yield::Wait) => self.store(worker, WorkerState::Suspend),
             CoroutineResult::Yield(Yield::Call) => self.store(worker, WorkerState::Syscall),
-            CoroutineResult::Yield(Yield::Leak) => self.leak(*worker),
-            CoroutineResult::Return(exit) => self.returned(*worker, exit),
+            CoroutineResult::Yield(Yield::Leak) => self.leak(self.move_out(worker)),
+            CoroutineResult::Return(exit) => self.returned(self.move_out(worker), exit),
         }
     }
 

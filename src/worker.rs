@@ -60,6 +60,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker on this stack that will poll, after it has run `first`.
     pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Box<Self> {
+        let place = seat.place();
         let seat = std::ptr::from_ref(seat);
         let size = stack.size();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder, ()| {
@@ -67,7 +68,7 @@ impl Worker {
             let seat = unsafe { &*seat };
             work(seat, id, yielder, size, first)
         });
-        Box::new(Self { id, coroutine, frame: std::ptr::null(), state: WorkerState::Ready })
+        Box::write(place, Self { id, coroutine, frame: std::ptr::null(), state: WorkerState::Ready })
     }
 
     pub(crate) fn is_poller(&self) -> bool {

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 use std::time::Instant;
 
 use copool_spec::{Event, TaskId, Tell, WorkerId, WorkerState};
@@ -54,6 +55,9 @@ pub(crate) struct Seat {
     calls: RefCell<VecDeque<Call>>,
     deadline: Cell<Option<Instant>>,
     pub(super) stacks: RefCell<Vec<Stack>>,
+    /// The memory of workers that have ended.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is kept")]
+    pub(super) places: RefCell<Vec<Box<MaybeUninit<Worker>>>>,
     /// The frame of the task that runs; null between tasks.
     pub(crate) frame: Cell<*const Frame>,
     /// A task that a worker has polled and cannot run on its stack.
@@ -112,6 +116,7 @@ impl Seat {
             calls: RefCell::new(VecDeque::new()),
             deadline: Cell::new(None),
             stacks: RefCell::new(Vec::new()),
+            places: RefCell::new(Vec::new()),
             frame: Cell::new(std::ptr::null()),
             hand: Cell::new(None),
             driving: Cell::new(false),

@@ -1,17 +1,43 @@
-//! The stacks that a seat keeps for the workers of one drive, so that each new one costs no lock.
+//! What a seat keeps for the workers of one drive, so that each new one costs no lock and no allocation: stacks, and the
+//! memory of workers that have ended.
 //!
-//! Nobody else can reach them, so they go back when the seat sleeps, when its drive ends, and as soon as anybody in the
+//! Nobody else can reach the stacks, so they go back when the seat sleeps, when its drive ends, and as soon as anybody in the
 //! pool was refused one. In the pool they rest, and what has rested for long is emptied.
+
+use std::mem::MaybeUninit;
 
 use super::Seat;
 use crate::pool::Shared;
 use crate::stack::{LEAST_REST, Look, Stack};
 use crate::sync::{Ordering, light_fence};
+use crate::worker::Worker;
 
 /// How many stacks a seat keeps for itself.
 const STACKS_KEPT: usize = 256;
 
+/// For how many workers a seat keeps the memory. Under a checker and in fuzzing for none: there a use after the end shall be
+/// seen.
+const PLACES_KEPT: usize = 4096;
+
 impl Seat {
+    /// Memory for a worker.
+    #[inline]
+    pub(crate) fn place(&self) -> Box<MaybeUninit<Worker>> {
+        self.places.borrow_mut().pop().unwrap_or_else(Box::new_uninit)
+    }
+
+    /// Moves a worker out of its memory, which the next one gets.
+    pub(crate) fn move_out(&self, worker: Box<Worker>) -> Worker {
+        let place = Box::into_raw(worker).cast::<MaybeUninit<Worker>>();
+        // SAFETY: it comes from a box of the same layout, whose worker is moved out before the box is one of nothing.
+        let (worker, place) = unsafe { (place.read().assume_init(), Box::from_raw(place)) };
+        let mut places = self.places.borrow_mut();
+        if !cfg!(any(feature = "loom", feature = "shuttle", fuzzing)) && places.len() < PLACES_KEPT {
+            places.push(place);
+        }
+        worker
+    }
+
     pub(crate) fn take_stack(&self, size: usize) -> Option<Stack> {
         if size == self.shared().fixed.stack_size
             && let Some(stack) = self.stacks.borrow_mut().pop()
