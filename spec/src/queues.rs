@@ -7,7 +7,7 @@
 use core::{cmp, fmt, hash, ops::Deref};
 use std::collections::VecDeque;
 
-use crate::table::Table;
+use crate::table::{Key, Table};
 
 /// Queues by their keys, in the order of the keys.
 pub struct Queues<K, V> {
@@ -15,7 +15,7 @@ pub struct Queues<K, V> {
     aside: Vec<VecDeque<V>>,
 }
 
-impl<K: Ord + Copy, V: Ord> Queues<K, V> {
+impl<K: Key + Copy, V: Ord> Queues<K, V> {
     /// Puts a value at the end of a queue.
     pub fn push(&mut self, key: K, value: V) {
         if let Some(queue) = self.queues.get_mut(&key) {
@@ -32,7 +32,11 @@ impl<K: Ord + Copy, V: Ord> Queues<K, V> {
         let found = |way: Way<V>| self.queues.iter().find_map(|(key, queue)| Some((*key, way(queue, value)?)));
         let (key, at) = ways.into_iter().find_map(found)?;
         let queue = self.queues.get_mut(&key)?;
-        queue.remove(at);
+        if at == 0 {
+            queue.pop_front()
+        } else {
+            queue.remove(at)
+        };
         if queue.is_empty() {
             self.aside.extend(self.queues.remove(&key));
         }

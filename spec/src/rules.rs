@@ -16,6 +16,8 @@ pub mod worker;
 
 pub use {creator::*, lifecycle::*, pool::*, queue::*, schedule::*, task::*, wait::*, worker::*};
 
+use std::collections::VecDeque;
+
 use crate::{Check, state::*, step::require, vocabulary::*};
 
 /// What the rules share.
@@ -63,7 +65,8 @@ impl State {
             (it.state, it.at, it.turn) = (WorkerState::Ready, None, if ended { 0 } else { it.turn });
             let it = self.seats.find(seat)?;
             it.on = None;
-            it.woken.insert(if ended { it.woken.len() } else { 0 }, worker);
+            let queue = if ended { VecDeque::push_back } else { VecDeque::push_front };
+            queue(&mut it.woken, worker);
             it.pollers += usize::from(ended);
         }
         let it = self.seats.find(seat)?;

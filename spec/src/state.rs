@@ -160,12 +160,8 @@ impl State {
 
     /// The earliest timer of a seat.
     pub fn next_timer(&self, seat: SeatId) -> Option<Tick> {
-        let tasks = self.workers.values().filter(|it| it.seat == Some(seat)).filter_map(|it| it.task);
-        self.tasks
-            .get_all(tasks)
-            .filter(|task| matches!(task.state, TaskState::Waiting(_)))
-            .filter_map(|task| task.timer)
-            .min()
+        let tasks = self.workers.values().filter(|it| it.seat == Some(seat)).filter_map(|it| self.tasks.get(&it.task?));
+        tasks.filter(|task| matches!(task.state, TaskState::Waiting(_))).filter_map(|task| task.timer).min()
     }
 
     /// Tasks are queued, all `max_size` workers wait for tasks of this pool, and nothing can wake any of them.

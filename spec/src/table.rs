@@ -2,8 +2,8 @@
 //!
 //! An exploration copies, hashes and compares states all the time, and small ones: a vector does that several times
 //! faster than a tree. Ids are handed out in ascending order, so that a new one goes to the end, or nearly so, and the
-//! table of a log's hundred thousands of tasks grows as fast as a vector does; and an event is nearly always about the same
-//! worker and task as the one before it, or about the next.
+//! table of a log's hundred thousands of tasks grows as fast as a vector does. The same one is nearly always looked for
+//! several times; and another one stands as far from the first as their numbers say, by a measure that is learned by searching.
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -11,8 +11,14 @@ use core::hash::{Hash, Hasher};
 use core::ops::Index;
 use std::collections::{VecDeque, vec_deque};
 
+/// What a table is sorted by.
+pub trait Key: Ord {
+    /// How much larger this key is than another one: any number, if it is not, or if nobody can tell.
+    fn distance(&self, from: &Self) -> usize;
+}
+
 /// A key that has a word for it.
-pub trait Id: Ord {
+pub trait Id: Key {
     /// That there is no such thing.
     const UNKNOWN: &'static str;
 }
@@ -21,82 +27,91 @@ pub trait Id: Ord {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table<K, V> {
     entries: VecDeque<(K, V)>,
-    last: Last,
+    found: Found,
 }
 
-/// Where a key was found last: no part of the value.
+/// What the search before found: no part of the value.
 #[derive(Clone, Copy, Default)]
-struct Last(usize);
+struct Found {
+    /// Where the key stood.
+    at: usize,
+    /// How many bits more its distance from the first key had than its place.
+    shift: u32,
+}
 
-impl PartialEq for Last {
-    fn eq(&self, _: &Last) -> bool {
+impl PartialEq for Found {
+    fn eq(&self, _: &Found) -> bool {
         true
     }
 }
 
-impl Eq for Last {}
+impl Eq for Found {}
 
-impl Ord for Last {
-    fn cmp(&self, _: &Last) -> Ordering {
+impl Ord for Found {
+    fn cmp(&self, _: &Found) -> Ordering {
         Ordering::Equal
     }
 }
 
-impl PartialOrd for Last {
-    fn partial_cmp(&self, other: &Last) -> Option<Ordering> {
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Found) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Hash for Last {
+impl Hash for Found {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl<K: Ord, V> Table<K, V> {
+impl<K: Key, V> Table<K, V> {
+    /// Whether a key stands here.
+    #[inline]
+    fn stands(&self, at: usize, key: &K) -> bool {
+        self.entries.get(at).is_some_and(|(other, _)| other == key)
+    }
+
     /// Where a key stands, or would stand.
     #[inline]
     fn place(&self, key: &K) -> Result<usize, usize> {
-        self.place_near(self.last.0, key)
-    }
-
-    /// As [`place`](Self::place), and quick if that is here, or the next place.
-    #[inline]
-    fn place_near(&self, here: usize, key: &K) -> Result<usize, usize> {
-        for at in [here, here + 1] {
-            if self.entries.get(at).is_some_and(|(other, _)| other == key) {
-                return Ok(at);
-            }
-        }
-        self.search(key)
+        if self.stands(self.found.at, key) { Ok(self.found.at) } else { self.search(key) }
     }
 
     #[inline(never)]
     fn search(&self, key: &K) -> Result<usize, usize> {
-        match self.entries.back() {
-            Some((last, _)) if last >= key => self.entries.binary_search_by(|(other, _)| other.cmp(key)),
-            _ => Err(self.entries.len()),
+        let (Some((first, _)), Some((last, _))) = (self.entries.front(), self.entries.back()) else { return Err(0) };
+        let guess = key.distance(first) >> self.found.shift;
+        match guess {
+            guess if self.stands(guess, key) => Ok(guess),
+            _ if last < key => Err(self.entries.len()),
+            _ => self.entries.binary_search_by(|(other, _)| other.cmp(key)),
         }
     }
 
+    /// Turns to a key that is not where one was found last.
+    #[inline(never)]
+    fn turn_to(&mut self, key: &K) -> Option<()> {
+        let at = self.search(key).ok()?;
+        self.found.at = at;
+        let distance = key.distance(&self.entries[0].0);
+        if at > 0 && distance >> self.found.shift != at {
+            self.found.shift = (distance / at).max(1).ilog2();
+        }
+        Some(())
+    }
+
     /// The value of a key.
+    #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.place(key).ok().map(|at| &self.entries[at].1)
     }
 
     /// The value of a key, to change it.
+    #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.place(key).ok()?;
-        self.last.0 = at;
-        Some(&mut self.entries[at].1)
-    }
-
-    /// The values of those keys that have one: quick if the keys ascend.
-    pub fn get_all(&self, keys: impl Iterator<Item = K>) -> impl Iterator<Item = &V> {
-        let mut last = 0;
-        keys.filter_map(move |key| {
-            last = self.place_near(last, &key).ok()?;
-            Some(&self.entries[last].1)
-        })
+        if !self.stands(self.found.at, key) {
+            self.turn_to(key)?;
+        }
+        self.entries.get_mut(self.found.at).map(|(_, value)| value)
     }
 
     /// Whether the key has a value.
@@ -109,9 +124,17 @@ impl<K: Ord, V> Table<K, V> {
         match self.place(&key) {
             Ok(at) => Some(core::mem::replace(&mut self.entries[at].1, value)),
             Err(at) => {
-                self.entries.insert(at, (key, value));
+                self.enter(at, key, value);
                 None
             }
+        }
+    }
+
+    fn enter(&mut self, at: usize, key: K, value: V) {
+        if at == self.entries.len() {
+            self.entries.push_back((key, value));
+        } else {
+            self.entries.insert(at, (key, value));
         }
     }
 
@@ -121,7 +144,7 @@ impl<K: Ord, V> Table<K, V> {
         V: Default,
     {
         let at = self.place(&key).unwrap_or_else(|at| {
-            self.entries.insert(at, (key, V::default()));
+            self.enter(at, key, V::default());
             at
         });
         &mut self.entries[at].1
@@ -171,6 +194,7 @@ impl<K: Ord, V> Table<K, V> {
 
 impl<K: Id, V> Table<K, V> {
     /// The value of an id, to change it; or, in words, that there is none.
+    #[inline]
     pub fn find(&mut self, id: K) -> Result<&mut V, &'static str> {
         self.get_mut(&id).ok_or(K::UNKNOWN)
     }
@@ -178,11 +202,11 @@ impl<K: Id, V> Table<K, V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Table<K, V> {
-        Table { entries: VecDeque::new(), last: Last(0) }
+        Table { entries: VecDeque::new(), found: Found::default() }
     }
 }
 
-impl<K: Ord, V> Index<&K> for Table<K, V> {
+impl<K: Key, V> Index<&K> for Table<K, V> {
     type Output = V;
 
     /// The value of a key that is known to have one.
@@ -208,21 +232,29 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Table<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{Key, Table};
+
+    impl Key for usize {
+        fn distance(&self, from: &usize) -> usize {
+            self.wrapping_sub(*from)
+        }
+    }
 
     #[test]
     fn a_key_is_found_whether_others_are_gone_or_not() {
-        for gone in 0..1_usize << 7 {
-            let mut table = Table::default();
-            (3..10).for_each(|key| assert_eq!(table.insert(key, key), None));
-            let is_gone = |key: usize| (3..10).contains(&key) && gone >> (key - 3) & 1 == 1;
-            (3..10).filter(|key| is_gone(*key)).for_each(|key| assert_eq!(table.remove(&key), Some(key)));
-            for key in 0..13 {
-                let expected = Some(key).filter(|key| (3..10).contains(key) && !is_gone(*key));
+        for (gone, stride) in (0..1_usize << 7).flat_map(|gone| (1..5).map(move |stride| (gone, stride))) {
+            let (mut table, keys) = (Table::default(), 3 * stride..10 * stride);
+            let all = || keys.clone().step_by(stride);
+            all().for_each(|key| assert_eq!(table.insert(key, key), None));
+            let is_gone = |key: usize| gone >> (key / stride - 3) & 1 == 1;
+            all().filter(|key| is_gone(*key)).for_each(|key| assert_eq!(table.remove(&key), Some(key)));
+            for key in (0..13 * stride).chain((0..13 * stride).rev()) {
+                let expected = Some(key).filter(|key| keys.contains(key) && key % stride == 0 && !is_gone(*key));
                 assert_eq!(table.get(&key).copied(), expected, "{key} of {table:?}");
+                assert_eq!(table.get_mut(&key).copied(), expected, "{key} of {table:?}");
             }
-            (0..13).for_each(|key| *table.get_or_default(key) = key);
-            assert!(table.keys().copied().eq(0..13), "{table:?}");
+            (0..13 * stride).for_each(|key| *table.get_or_default(key) = key);
+            assert!(table.keys().copied().eq(0..13 * stride), "{table:?}");
         }
     }
 

@@ -18,6 +18,13 @@ macro_rules! ids {
             }
         }
 
+        impl crate::table::Key for $name {
+            #[inline]
+            fn distance(&self, from: &Self) -> usize {
+                self.0.wrapping_sub(from.0) as usize
+            }
+        }
+
         impl crate::table::Id for $name {
             const UNKNOWN: &'static str = concat!("there is no such ", $noun);
         }
@@ -103,6 +110,12 @@ pub enum Place {
     Injector,
     /// Of priority 0, and submitted on this seat.
     Deque(SeatId),
+}
+
+impl crate::table::Key for Place {
+    fn distance(&self, _: &Self) -> usize {
+        usize::MAX
+    }
 }
 
 /// How a task ended. Each accepted task gets exactly one.
