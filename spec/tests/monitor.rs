@@ -28,6 +28,8 @@ macro_rules! log {
 
 #[path = "monitor/drives.rs"]
 mod drives;
+#[path = "monitor/sharp.rs"]
+mod sharp;
 #[path = "monitor/threads.rs"]
 mod threads;
 
