@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | `arena` | Linux | many stacks in one mapping, guards that cost no mapping of their own |
 //! | `single` | elsewhere | one mapping for each stack |
-//! | `shared` | under a checker | one of the two above, kept for the whole process |
+//! | `shared` | under a checker, and in fuzzing | one of the two above, kept for the whole process |
 //!
 //! # Memory after a peak
 //! A stack that was given back keeps the pages that its coroutines have touched, for the next one. Of those that nobody
@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 mod arena;
-#[cfg(any(feature = "loom", feature = "shuttle"))]
+#[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]
 mod shared;
 mod shelf;
 #[cfg(any(not(target_os = "linux"), test))]
@@ -69,9 +69,9 @@ use single as home;
 
 pub(crate) use home::Stack;
 
-#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+#[cfg(not(any(feature = "loom", feature = "shuttle", fuzzing)))]
 use {crate::sync::Mutex as Lock, home::Store};
-#[cfg(any(feature = "loom", feature = "shuttle"))]
+#[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]
 use {crate::sync::hidden::Hidden as Lock, shared::Store};
 
 /// Writes about an overflow if the address of a fault is in the guard of a stack of ours; says whether it is. It runs

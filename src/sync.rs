@@ -61,7 +61,7 @@ mod thread_end {
 
 pub(crate) use thread_end::{come_first, keep_thread_locals};
 
-#[cfg(any(feature = "loom", feature = "shuttle"))]
+#[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]
 pub(crate) mod hidden;
 #[cfg(any(feature = "loom", feature = "shuttle"))]
 pub(crate) mod stub;

@@ -31,7 +31,14 @@ fn thread() -> u64 {
 
 /// The events of a pool. Clones are the same log.
 #[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Lock<Vec<Entry>>>);
+pub struct Log(Arc<Lock<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    entries: Vec<Entry>,
+    /// How many of them have an event.
+    events: usize,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -42,7 +49,10 @@ struct Entry {
 
 impl Log {
     fn push(&self, event: Option<Event>) {
-        self.0.lock().push(Entry { thread: thread(), event });
+        let entry = Entry { thread: thread(), event };
+        let mut kept = self.0.lock();
+        kept.events += usize::from(event.is_some());
+        kept.entries.push(entry);
     }
 
     /// What this thread tells from now on did not happen before.
@@ -53,13 +63,13 @@ impl Log {
     /// The events in the order in which they were told.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        self.0.lock().iter().filter_map(|entry| entry.event).collect()
+        self.0.lock().entries.iter().filter_map(|entry| entry.event).collect()
     }
 
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.lock().iter().filter(|entry| entry.event.is_some()).count()
+        self.0.lock().events
     }
 
     /// Whether nothing was told yet.
@@ -72,7 +82,7 @@ impl Log {
     #[must_use]
     pub fn stamped(&self) -> Vec<Vec<Stamped>> {
         let mut threads: Vec<(u64, ThreadLog)> = Vec::new();
-        for (stamp, entry) in (1..).zip(self.0.lock().iter()) {
+        for (stamp, entry) in (1..).zip(self.0.lock().entries.iter()) {
             let at = threads.iter().position(|(thread, _)| *thread == entry.thread).unwrap_or_else(|| {
                 threads.push((entry.thread, ThreadLog::default()));
                 threads.len() - 1

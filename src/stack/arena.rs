@@ -154,7 +154,7 @@ impl Store {
 
 /// How memory goes back.
 #[cfg_attr(
-    any(feature = "loom", feature = "shuttle"),
+    any(feature = "loom", feature = "shuttle", fuzzing),
     expect(dead_code, reason = "under a checker stacks are kept for the whole process")
 )]
 impl Store {

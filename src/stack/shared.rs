@@ -1,4 +1,5 @@
-//! Stacks that outlive their pool, for the checkers: their executions are many and short, and each builds a pool anew.
+//! Stacks that outlive their pool, for the checkers and for fuzzing: executions are many and short, and each builds a pool
+//! anew.
 //!
 //! The free stacks of all pools of the process are one store behind a lock that the checker does not see.
 

@@ -1,5 +1,5 @@
 //! A lock that the checkers do not see, for what has no meaning to the pool's protocols: memory kept between the many
-//! short executions of a check.
+//! short executions of a check, or of a fuzzer.
 //!
 //! No scheduling point may be reached while it is held: a checker may run all its threads on one thread of the system.
 
