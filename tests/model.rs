@@ -8,48 +8,21 @@ mod catalog;
 mod common;
 
 use std::fmt;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use common::within;
 use copool::scripted::Scripted;
 use copool::spec::monitor::{at_rest, judge};
-use copool::spec::rename::ByAppearance;
-use copool::spec::script::{Build, Key, Observation, Op, Pool, Script, Seen, Step, Submission};
-use copool::spec::{Event, Outcome, Params, PoolState};
+use copool::spec::script::{Build, Key, Observation, Op, Pool, Script, Step, Submission};
+use copool::spec::{Event, Outcome, Params};
+use copool_model::compare::{Run, difference, exact, judge_log, looks, run, run_on};
 use copool_model::generate::Case;
 use copool_model::sync::System;
 use copool_model::{Logged, ModelPool, Passing};
 use quickcheck::QuickCheck;
 
 type Model = ModelPool<System>;
-
-/// What can be told of a run.
-#[derive(Debug, PartialEq)]
-struct Run {
-    /// What each operation came back with, the pool's numbers after it, and how many events had been told by then.
-    observations: Vec<(Observation, Observation, usize)>,
-    seen: Vec<Seen>,
-    log: Vec<Event>,
-}
-
-/// Runs a script of one thread on a pool, and drops the pool.
-fn run<P: Logged>(mut pool: P, ops: &[Op]) -> Run {
-    let mut observations = Vec::new();
-    for op in ops {
-        observations.push((pool.apply(op), pool.apply(&Op::Look), pool.log().len()));
-    }
-    let remote = pool.remote();
-    drop(pool);
-    let left = P::arrive(remote);
-    Run { observations, seen: left.seen(), log: numbered_anew(left.log()) }
-}
-
-/// The same log with the participants by the order in which they appear.
-fn numbered_anew(log: Vec<Event>) -> Vec<Event> {
-    let mut names = ByAppearance::default();
-    log.into_iter().map(|event| event.renamed(&mut names)).collect()
-}
 
 /// Why two runs differ, or a log is not one of the spec's.
 struct Wrong(String);
@@ -60,42 +33,10 @@ impl fmt::Debug for Wrong {
     }
 }
 
-/// The first thing in which two lists differ.
-fn first_difference<T: fmt::Debug + PartialEq>(what: &str, model: &[T], production: &[T]) -> Result<(), String> {
-    let length = model.len().max(production.len());
-    let Some(at) = (0..length).find(|at| model.get(*at) != production.get(*at)) else { return Ok(()) };
-    let before = &production[at.saturating_sub(12)..at.min(production.len())];
-    Err(format!(
-        "{what} {at} differs:\nmodel      {:?}\nproduction {:?}\nbefore it {before:#?}",
-        model.get(at),
-        production.get(at)
-    ))
-}
-
-/// Runs the script on both pools; gives the log of the reference pool.
-fn same(script: &Script) -> Result<Vec<Event>, Wrong> {
-    let [ops] = &script.threads[..] else { panic!("a script of one thread\n{script}") };
-    let model = run(Model::build(&script.build), ops);
-    let production = within(script.to_string(), {
-        let (build, ops) = (script.build.clone(), ops.clone());
-        move || run(Scripted::build(&build), &ops)
-    });
-    match compare(&script.build, true, &model, &production) {
-        Ok(()) => Ok(model.log),
-        Err(why) => Err(Wrong(format!("{script}\n{why}"))),
-    }
-}
-
-/// The runs are the same, and the spec accepts them, to the letter if `exact`.
-fn compare(build: &Build, exact: bool, model: &Run, production: &Run) -> Result<(), String> {
-    first_difference("event", &model.log, &production.log)?;
-    first_difference("what a task saw,", &model.seen, &production.seen)?;
-    first_difference("observation", &model.observations, &production.observations)?;
-    let params = Params { exact, lifo: build.lifo, ..Params::default() };
-    let end = judge(params, &model.log).map_err(|report| report.to_string())?;
-    at_rest(&end)?;
-    let over = end.phase == PoolState::Stopped && end.seats.is_empty();
-    if over { Ok(()) } else { Err("the pool was dropped, and is not stopped".to_owned()) }
+/// Both pools do the same.
+fn same(script: &Script) -> Result<(), Wrong> {
+    let (name, script) = (script.to_string(), script.clone());
+    within(name, move || exact::<Model, Scripted>(&script).map(drop).map_err(|mismatch| Wrong(mismatch.to_string())))
 }
 
 fn catalog() -> Vec<(&'static str, Script)> {
@@ -121,7 +62,7 @@ fn cases() -> u64 {
 #[test]
 fn both_pools_do_the_same_in_any_script_of_one_thread() {
     fn alike(case: Case) -> Result<(), Wrong> {
-        same(&case.0).map(drop)
+        same(&case.0)
     }
     let cases = cases();
     let property: fn(Case) -> Result<(), Wrong> = alike;
@@ -134,13 +75,13 @@ fn the_reference_pool_shows_every_arrow() {
     let mut counts = vec![0; Event::NAMES.len()];
     let mut count = |log: &[Event]| log.iter().for_each(|event| counts[event.arrow() as usize] += 1);
     for (_, script) in catalog() {
-        count(&run(Model::build(&script.build), &script.threads[0]).log);
+        count(&run::<Model>(&script).log);
     }
     // Arrow 19 needs a clock on which a drive blocks.
     let blocked: Script =
         "pool keep-alive 1\nthread\n submit t0 { delay 1 }\n drain\n submit t1 {}\n schedule".parse().unwrap();
     let pool = Model::with(&blocked.build, Params::default(), Passing::Passes);
-    let log = run(pool, &blocked.threads[0]).log;
+    let log = run_on(pool, &blocked.threads[0], Model::apply, || ()).log;
     judge(Params::default(), &log).unwrap_or_else(|report| panic!("{report}"));
     count(&log);
     let missing: Vec<&str> = (0..Event::ARROWS).filter(|at| counts[*at] == 0).map(|at| Event::NAMES[at]).collect();
@@ -153,36 +94,26 @@ fn the_reference_pool_shows_every_arrow() {
 /// Runs operations of several threads, each on a thread of its own, but one after the other; then the threads go, the
 /// owner first.
 fn run_in_turns<P: Logged + 'static>(build: &Build, threads: usize, ops: &[(usize, Op)]) -> Run {
-    let mut pool = P::build(build);
-    let others: Vec<_> = (1..threads)
+    let pool = P::build(build);
+    let (others, ends): (Vec<_>, Vec<_>) = (1..threads)
         .map(|_| {
             let (remote, (ask, asked), (tell, told)) = (pool.remote(), channel::<Op>(), channel());
             let thread = thread::spawn(move || {
                 let mut pool = P::arrive(remote);
                 asked.iter().for_each(|op| tell.send(pool.apply(&op)).expect("the other side waits for it"));
             });
-            (ask, told, thread)
+            ((ask, told), thread)
         })
-        .collect();
-    let mut observations = Vec::new();
-    for (by, op) in ops {
-        let observation = match by.checked_sub(1) {
-            None => pool.apply(op),
-            Some(other) => {
-                others[other].0.send(op.clone()).expect("it waits for operations");
-                others[other].1.recv().expect("it answers")
-            }
-        };
-        observations.push((observation, pool.apply(&Op::Look), pool.log().len()));
-    }
-    let remote = pool.remote();
-    drop(pool);
-    for (ask, _, thread) in others {
-        drop(ask);
-        thread.join().expect("it has not panicked");
-    }
-    let left = P::arrive(remote);
-    Run { observations, seen: left.seen(), log: numbered_anew(left.log()) }
+        .unzip();
+    let apply = move |pool: &mut P, (by, op): &(usize, Op)| match by.checked_sub(1) {
+        None => pool.apply(op),
+        Some(other) => {
+            let (ask, told): &(Sender<Op>, Receiver<Observation>) = &others[other];
+            ask.send(op.clone()).expect("it waits for operations");
+            told.recv().expect("it answers")
+        }
+    };
+    run_on(pool, ops, apply, || ends.into_iter().for_each(|thread| thread.join().expect("it has not panicked")))
 }
 
 /// Deals a script's operations out to three threads: the owner's, one with a seat, and one without.
@@ -207,7 +138,9 @@ fn same_in_turns(script: &Script, deal: &[u8], exact: bool) -> Result<(), Wrong>
         let build = script.build.clone();
         move || (run_in_turns::<Model>(&build, 3, &ops), run_in_turns::<Scripted>(&build, 3, &ops))
     });
-    compare(&script.build, exact, &model, &production).map_err(|why| Wrong(format!("{name}\n{why}")))
+    let params = Params { exact, lifo: script.build.lifo, ..Params::default() };
+    let judged = difference::<Model, Scripted>(&model, &production);
+    judged.and_then(|()| judge_log(params, &model.log, &looks(&model))).map_err(|why| Wrong(format!("{name}\n{why}")))
 }
 
 #[test]
@@ -256,10 +189,11 @@ fn a_task_that_swallows_too_much_is_given_up() {
     )
     .parse()
     .unwrap();
-    let run = run(Model::build(&script.build), &script.threads[0]);
+    let run = run::<Model>(&script);
     let caught = run.seen.iter().filter(|seen| seen.observation == Observation::Caught).count();
     assert_eq!(caught, 16);
-    assert_eq!(run.observations.last().unwrap().0, Observation::Ended(Outcome::Abandoned, None));
+    let [.., take, _drop] = &run.ops[..] else { panic!("several operations") };
+    assert_eq!(take.observation, Observation::Ended(Outcome::Abandoned, None));
     let end = judge(Params::default(), &run.log).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(at_rest(&end), Ok(()));
 }

@@ -26,7 +26,7 @@ use copool_spec::script::{Numbers, Observation, Op, Pool, Script, Seen};
 
 use crate::Logged;
 
-pub use judge::{follows, judge, judge_log};
+pub use judge::{follows, judge, judge_log, looks};
 pub use outcome::outcome;
 pub use report::Mismatch;
 
@@ -59,16 +59,28 @@ pub struct Answer {
 
 /// Runs a script of one thread and drops the pool in the end.
 pub fn run<P: Logged>(script: &Script) -> Run {
-    let mut pool = P::build(&script.build);
+    run_on(P::build(&script.build), script.threads.first().into_iter().flatten(), P::apply, || ())
+}
+
+/// Does operations one after the other, each as `apply` says, and drops the pool and `apply`; `others` returns when nobody
+/// else has a part in it any more.
+pub fn run_on<P: Logged, O>(
+    mut pool: P,
+    all: impl IntoIterator<Item = O>,
+    mut apply: impl FnMut(&mut P, O) -> Observation,
+    others: impl FnOnce(),
+) -> Run {
     let mut ops = Vec::new();
-    for op in script.threads.first().into_iter().flatten() {
-        let observation = pool.apply(op);
+    for op in all {
+        let observation = apply(&mut pool, op);
         let numbers = numbers(&mut pool);
         let (told, seen) = pool.observed();
         ops.push(Answer { observation, numbers, told, seen });
     }
     let remote = pool.remote();
     drop(pool);
+    drop(apply);
+    others();
     let mut left = P::arrive(remote);
     let (log, seen) = (left.log(), left.seen());
     let numbers = numbers(&mut left);
@@ -88,13 +100,26 @@ fn numbers(pool: &mut impl Pool) -> Option<Numbers> {
 /// # Errors
 /// The first observation that differs, or the rule of the spec that the log breaks.
 pub fn exact<A: Logged, B: Logged>(script: &Script) -> Result<Run, Box<Mismatch>> {
-    let (left, right) = (run::<A>(script), run::<B>(script));
+    same::<A, B>(script, run::<A>(script), &run::<B>(script))
+}
+
+/// [`exact`], after the runs.
+///
+/// # Errors
+/// The same.
+pub fn same<A: Logged, B: Logged>(script: &Script, left: Run, right: &Run) -> Result<Run, Box<Mismatch>> {
     let told = |what: String| Mismatch::new(script, (A::NAME, &left.log), (B::NAME, &right.log), what);
-    if let Some(difference) = first_difference((A::NAME, &left), (B::NAME, &right)) {
-        return Err(told(difference.to_string()));
-    }
+    difference::<A, B>(&left, right).map_err(told)?;
     follows(script, &left).map_err(told)?;
     Ok(left)
+}
+
+/// Compares what two pools did.
+///
+/// # Errors
+/// The first observation that differs.
+pub fn difference<A: Logged, B: Logged>(left: &Run, right: &Run) -> Result<(), String> {
+    first_difference((A::NAME, left), (B::NAME, right)).map_or(Ok(()), |difference| Err(difference.to_string()))
 }
 
 /// Where two runs part.

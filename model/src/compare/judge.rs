@@ -31,7 +31,9 @@ fn params(script: &Script) -> Params {
     Params { lifo: script.build.lifo, ..Params::default() }
 }
 
-fn looks(run: &Run) -> Vec<(usize, Numbers)> {
+/// The pool's numbers, each with how many events had been told by then.
+#[must_use]
+pub fn looks(run: &Run) -> Vec<(usize, Numbers)> {
     run.ops.iter().filter_map(|answer| answer.numbers.map(|numbers| (answer.told, numbers))).collect()
 }
 
