@@ -5,17 +5,23 @@
 #![no_main]
 
 use copool::scripted::Scripted;
+use copool_fuzz::guide::unseen;
 use copool_model::ModelPool;
-use copool_model::compare::exact;
+use copool_model::compare::{run, same};
 use copool_model::generate::decode;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(
-    init: copool_fuzz::hide_scripted_panics(),
-    |data: &[u8]| {
-        if let Err(mismatch) = exact::<ModelPool, Scripted>(&decode(data)) {
-            eprintln!("{mismatch}{}", mismatch.saved());
-            std::process::abort();
-        }
+copool_fuzz::target!(execute, text);
+
+fn execute(input: &[u8]) {
+    let script = decode(input);
+    let production = run::<Scripted>(&script);
+    let compared = unseen(|| same::<ModelPool, Scripted>(&script, run::<ModelPool>(&script), &production));
+    if let Err(mismatch) = compared {
+        eprintln!("{mismatch}{}", mismatch.saved());
+        std::process::abort();
     }
-);
+}
+
+fn text(input: &[u8]) -> String {
+    decode(input).to_string()
+}

@@ -3,13 +3,15 @@
 #![no_main]
 
 use copool_model::shuttle::input::{decode, execute};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(
-    init: copool_fuzz::hide_scripted_panics(),
-    |data: &[u8]| {
-        if let Some((script, clock, schedule)) = decode(data) {
-            execute(script, clock, schedule);
-        }
+copool_fuzz::target!(run, text);
+
+fn run(input: &[u8]) {
+    if let Some((script, clock, schedule)) = decode(input) {
+        execute(script, clock, schedule);
     }
-);
+}
+
+fn text(input: &[u8]) -> String {
+    decode(input).map_or_else(String::new, |(script, clock, schedule)| format!("{script}\n{clock:?}, {schedule:?}"))
+}
