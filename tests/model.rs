@@ -7,8 +7,9 @@
 mod catalog;
 mod common;
 
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use common::within;
@@ -95,25 +96,32 @@ fn the_reference_pool_shows_every_arrow() {
 /// owner first.
 fn run_in_turns<P: Logged + 'static>(build: &Build, threads: usize, ops: &[(usize, Op)]) -> Run {
     let pool = P::build(build);
-    let (others, ends): (Vec<_>, Vec<_>) = (1..threads)
+    let others: Vec<_> = (1..threads)
         .map(|_| {
             let (remote, (ask, asked), (tell, told)) = (pool.remote(), channel::<Op>(), channel());
             let thread = thread::spawn(move || {
                 let mut pool = P::arrive(remote);
                 asked.iter().for_each(|op| tell.send(pool.apply(&op)).expect("the other side waits for it"));
             });
-            ((ask, told), thread)
+            (ask, told, thread)
         })
-        .unzip();
-    let apply = move |pool: &mut P, (by, op): &(usize, Op)| match by.checked_sub(1) {
+        .collect();
+    let others = RefCell::new(others);
+    let apply = |pool: &mut P, (by, op): &(usize, Op)| match by.checked_sub(1) {
         None => pool.apply(op),
         Some(other) => {
-            let (ask, told): &(Sender<Op>, Receiver<Observation>) = &others[other];
+            let (ask, told, _) = &others.borrow()[other];
             ask.send(op.clone()).expect("it waits for operations");
             told.recv().expect("it answers")
         }
     };
-    run_on(pool, ops, apply, || ends.into_iter().for_each(|thread| thread.join().expect("it has not panicked")))
+    let leave = || {
+        for (ask, _, thread) in others.take() {
+            drop(ask);
+            thread.join().expect("it has not panicked");
+        }
+    };
+    run_on(pool, ops, apply, leave)
 }
 
 /// Deals a script's operations out to three threads: the owner's, one with a seat, and one without.

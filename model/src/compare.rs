@@ -62,8 +62,8 @@ pub fn run<P: Logged>(script: &Script) -> Run {
     run_on(P::build(&script.build), script.threads.first().into_iter().flatten(), P::apply, || ())
 }
 
-/// Does operations one after the other, each as `apply` says, and drops the pool and `apply`; `others` returns when nobody
-/// else has a part in it any more.
+/// Does operations one after the other, each as `apply` says, and drops the pool; `others` returns when nobody else has a part
+/// in it any more.
 pub fn run_on<P: Logged, O>(
     mut pool: P,
     all: impl IntoIterator<Item = O>,
@@ -79,7 +79,6 @@ pub fn run_on<P: Logged, O>(
     }
     let remote = pool.remote();
     drop(pool);
-    drop(apply);
     others();
     let mut left = P::arrive(remote);
     let (log, seen) = (left.log(), left.seen());
