@@ -1,12 +1,13 @@
 //! No stack to be had: the drive says so, the tasks stay queued, and they run once there are stacks.
 
 use std::io::ErrorKind;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use copool::spec::Event;
-use copool::{CoroutinePool, DriveEnd, DriveError, Listener, Outcome, PoolHandle, park};
+use copool::{Cancel, CoroutinePool, DriveEnd, DriveError, Listener, Outcome, PoolHandle, park, suspend};
 
 use crate::common::within;
 
@@ -39,7 +40,7 @@ fn with_too_few_stacks_all_tasks_run_all_the_same() {
             let tasks: Vec<_> = (0..50)
                 .map(|n| {
                     pool.spawn(move || {
-                        copool::suspend();
+                        suspend();
                         n
                     })
                     .unwrap()
@@ -124,6 +125,53 @@ fn a_stack_that_one_seat_keeps_for_later_is_no_exhaustion_for_another() {
     });
 }
 
+/// A task that has one of two stacks and shares its seat with another. When that one's worker has gone, it keeps the thread
+/// until it hears that another seat was given its stack.
+fn keeps_the_seat(handle: &PoolHandle, go: &Sender<()>, over: &Receiver<()>) {
+    // It ends once another seat was refused a stack and its task was withdrawn, so that nobody here takes that task.
+    let other = handle.clone();
+    let refused = move || {
+        while other.counters().stacks_refused == 0 || other.size() > 0 {
+            suspend();
+        }
+    };
+    let other = handle.spawn(refused).unwrap();
+    while handle.get_running_size() < 2 {
+        suspend();
+    }
+    go.send(()).unwrap();
+    while !other.is_finished() || handle.get_running_size() > 1 {
+        suspend();
+    }
+    go.send(()).unwrap();
+    over.recv().unwrap();
+}
+
+#[test]
+fn a_seat_gives_up_a_stack_in_the_middle_of_its_drive_once_another_was_refused_one() {
+    within("kept stacks in a drive", || {
+        let mut pool = with_stacks(2);
+        let ((go, gate), (tell, over)) = (channel(), channel());
+        let (keeper, handle) = (pool.handle(), pool.handle());
+        pool.spawn(move || keeps_the_seat(&keeper, &go, &over)).unwrap();
+        let other = thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            gate.recv().unwrap();
+            let refused = seat.spawn(|| 7).unwrap();
+            assert_eq!(seat.wait(&refused), Err(DriveError::StackExhausted));
+            assert_eq!(refused.cancel(), Cancel::NeverRuns);
+            gate.recv().unwrap();
+            // The owner's thread is busy, and drives no further.
+            let task = seat.spawn(|| 7).unwrap();
+            let end = seat.wait(&task);
+            tell.send(()).unwrap();
+            (end, task.is_finished())
+        });
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        assert_eq!(other.join().unwrap(), (Ok(DriveEnd::AllDone), true));
+    });
+}
+
 #[test]
 fn a_join_of_a_task_for_which_there_is_no_stack_does_not_hang_the_drive() {
     within("join without a stack", || {
@@ -133,7 +181,7 @@ fn a_join_of_a_task_for_which_there_is_no_stack_does_not_hang_the_drive() {
         // The one stack is held by the task that waits for the other.
         let end = pool.drain(None);
         assert!(matches!(end, Ok(DriveEnd::Stalled) | Err(DriveError::StackExhausted)), "{end:?}");
-        assert_eq!(joins.cancel(), copool::Cancel::Requested);
+        assert_eq!(joins.cancel(), Cancel::Requested);
         assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
     });
 }
@@ -147,7 +195,7 @@ fn a_few_stacks_of_several_sizes_serve_many_tasks_on_several_threads() {
                 .map(|n| {
                     let size = [16, 64, 100, 256][n % 4] * 1024;
                     let run = move || {
-                        copool::suspend();
+                        suspend();
                         n
                     };
                     pool.task().stack_size(size).priority(n as i64 % 3 - 1).spawn(run).unwrap()

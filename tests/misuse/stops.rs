@@ -2,14 +2,15 @@
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::channel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use copool::{
-    AttachError, CoroutinePool, DriveEnd, DriveError, JoinError, Outcome, PoolState, RejectReason, current, suspend,
-    syscall,
+    AttachError, CoroutinePool, DriveEnd, DriveError, JoinError, Outcome, PoolHandle, PoolState, RejectReason, current,
+    park_timeout, suspend, syscall,
 };
 
 use crate::common::within;
@@ -278,7 +279,7 @@ fn a_task_that_waits_for_itself_in_its_own_syscall_is_told_so() {
 
 #[test]
 fn a_stop_while_the_own_thread_panics_abandons_at_once() {
-    struct StopOnDrop(copool::PoolHandle);
+    struct StopOnDrop(PoolHandle);
     impl Drop for StopOnDrop {
         fn drop(&mut self) {
             assert!(thread::panicking());
@@ -295,5 +296,50 @@ fn a_stop_while_the_own_thread_panics_abandons_at_once() {
         }));
         assert!(panicked.is_err());
         assert!(matches!(task.join(), Err(JoinError::Abandoned)));
+    });
+}
+
+/// A result that stops its pool when it is dropped, and says how many tasks that has abandoned.
+struct StopsWhenDropped(PoolHandle, Sender<usize>);
+
+impl Drop for StopsWhenDropped {
+    fn drop(&mut self) {
+        assert!(!thread::panicking());
+        // With a grace that a drive would wait out.
+        self.1.send(self.0.stop(Duration::from_secs(1)).abandoned).unwrap();
+    }
+}
+
+#[test]
+fn a_stop_from_a_destructor_does_not_drive_the_seat_that_is_just_leaving() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    within("stop while a seat leaves", || {
+        let pool = CoroutinePool::default();
+        let (handle, (said, report)) = (pool.handle(), channel());
+        let ran = Arc::new(AtomicBool::new(false));
+        let run = Arc::clone(&ran);
+        let queued = thread::spawn(move || {
+            let mut seat = handle.attach().unwrap();
+            // A timer that counts, and behind it a stale one, which alone knows of the result: it is found stale when the
+            // seat has interrupted the first task, and goes between two tasks of a seat that leaves.
+            let stops = StopsWhenDropped(handle.clone(), said);
+            handle.spawn(|| park_timeout(HOUR)).unwrap();
+            let result = move || {
+                park_timeout(2 * HOUR);
+                stops
+            };
+            let woken = handle.spawn(result).unwrap().task_ref();
+            seat.try_schedule_task().unwrap();
+            woken.unpark();
+            drop(woken);
+            seat.try_schedule_task().unwrap();
+            let queued = handle.spawn(move || run.store(true, Ordering::SeqCst)).unwrap().task_ref();
+            drop(seat);
+            queued
+        });
+        let queued = queued.join().unwrap();
+        assert_eq!(report.try_recv(), Ok(2), "the first task and the queued one, which the leaving seat has not run");
+        assert_eq!((queued.outcome(), ran.load(Ordering::SeqCst)), (Some(Outcome::Abandoned), false));
+        assert_stopped(&pool);
     });
 }

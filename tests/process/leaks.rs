@@ -126,6 +126,45 @@ fn a_stubborn_task_cannot_hang_a_drop_during_a_panic() {
     end.succeeded();
 }
 
+/// Suspends again and again when it is dropped: more often than a task may that has swallowed a throw on a thread that was
+/// panicking before.
+struct SuspendsForLong;
+
+impl Drop for SuspendsForLong {
+    fn drop(&mut self) {
+        (0..2_000).for_each(|_| suspend());
+    }
+}
+
+#[test]
+fn a_task_that_suspends_for_long_while_its_own_panic_unwinds_is_given_up_and_not_thrown_at_in_there() {
+    let test = name!(a_task_that_suspends_for_long_while_its_own_panic_unwinds_is_given_up_and_not_thrown_at_in_there);
+    let end = alone_on_main(test, || {
+        let mut pool = CoroutinePool::default();
+        let panics: fn() = || {
+            drop(catch_unwind(park));
+            let _suspends = SuspendsForLong;
+            panic!("its own");
+        };
+        let task = pool.spawn(panics).unwrap();
+        pool.try_schedule_task().unwrap();
+        let handle = pool.handle();
+        let panicked = catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _pool = pool;
+            panic!("on purpose");
+        }));
+        // A throw out of the destructor would have ended the process.
+        assert!(panicked.is_err());
+        assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
+        assert_over_but_for(1, &handle);
+        assert!(thread::panicking(), "the task's panic never ends");
+        // So the test harness could not go on either.
+        std::process::exit(0);
+    });
+    let Some(end) = end else { return };
+    end.succeeded();
+}
+
 #[test]
 fn a_stubborn_task_of_a_background_thread_does_not_keep_the_drop_from_returning_nor_end_the_process() {
     let test = name!(a_stubborn_task_of_a_background_thread_does_not_keep_the_drop_from_returning_nor_end_the_process);
