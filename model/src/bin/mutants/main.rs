@@ -11,13 +11,12 @@
 //! ```
 //!
 //! A link is a set of tests ([`link::LINKS`]). Before the first mutant each link has to pass on the sources as they are, and
-//! the time that takes sets the limit beyond which a mutant counts as caught because it hangs. The rows are kept in
-//! `model/mutants/matrix.tsv`, and the matrix that people read is made of them, `model/MUTANTS.md`; a row is stale once the
-//! mutant or a file that it changes is another. A mutant that does not apply, or does not compile, is an error; the
-//! others are judged all the same.
+//! the time that takes sets the limit beyond which a mutant counts as caught because it hangs. The link that has caught a
+//! mutant before goes first. The rows are kept in `model/mutants/matrix.tsv`, and the matrix that people read is made of them,
+//! `model/MUTANTS.md`; a row is stale once the mutant or a file that it changes is another. A mutant that does not apply, or
+//! does not compile, is an error; the others are judged all the same.
 //!
-//! `--rotate` is for after the tests have passed: it takes their word for the sources as they are, and begins with the link
-//! that has caught the mutant before.
+//! `--rotate` is for after the tests have passed: it takes their word for the sources as they are.
 #![forbid(unsafe_code)]
 
 mod limits;
@@ -77,7 +76,11 @@ fn run() -> Result<bool, String> {
         book = judge(&wanted, &root, chosen, book)?;
     }
     if wanted.rotate.is_none() {
-        let rows: Vec<_> = all.iter().map(|m| (m.name.clone(), m.fault.clone(), m.equivalent.clone())).collect();
+        let digest = |mutant: &Mutant| mutant.applied(&root).map(|files| mutant.digest(&files));
+        let rows: Vec<_> = all
+            .iter()
+            .map(|mutant| (mutant.clone(), digest(mutant).unwrap_or_else(|stale| stale.to_string())))
+            .collect();
         let file = root.join("model/MUTANTS.md");
         publish(&file, &book.matrix.table(&rows)).map_err(|error| error.to_string())?;
         println!("the matrix is in {}", file.display());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::link::Run;
+use crate::mutant::Mutant;
 
 /// What is known of one mutant.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,56 +103,79 @@ impl Matrix {
         std::fs::write(&self.file, text)
     }
 
-    /// The table of these mutants, each with what is wrong in it and, if it is so, why nothing can tell.
-    pub(crate) fn table(&self, mutants: &[(String, String, Option<String>)]) -> String {
-        let known = |name: &str| self.rows.get(name);
-        let mut links: BTreeMap<&str, usize> = BTreeMap::new();
-        let (mut caught, mut equivalent, mut survived, mut unknown) = (0, 0, 0, 0);
-        let (mut asked, mut compared) = (0, 0);
+    /// The table of these mutants, each with its digest.
+    pub(crate) fn table(&self, mutants: &[(Mutant, String)]) -> String {
+        let mut sum = Sum::default();
         let mut rows = String::new();
-        for (name, fault, why) in mutants {
-            let fault = fault.replace('|', "\\|");
-            let differential = match known(name).and_then(|row| row.differential) {
-                None => String::new(),
-                Some(None) => "no".to_owned(),
-                Some(Some(seconds)) => {
-                    compared += 1;
-                    format!("{seconds:.1} s")
-                }
-            };
-            asked += usize::from(!differential.is_empty());
-            let (link, by, when) = match (known(name), why) {
-                (Some(row), _) if row.link.is_some() => {
-                    caught += 1;
-                    let link = row.link.as_deref().unwrap_or("");
-                    *links.entry(link).or_default() += 1;
-                    let execution = row.execution.map(|n| format!("execution {n}, ")).unwrap_or_default();
-                    (link.to_owned(), format!("`{}`", row.by), format!("{execution}{:.1} s", row.seconds))
-                }
-                (_, Some(why)) => {
-                    equivalent += 1;
-                    ("equivalent".to_owned(), why.clone(), String::new())
-                }
-                (Some(row), None) => {
-                    survived += 1;
-                    ("**survives**".to_owned(), String::new(), format!("{:.1} s", row.seconds))
-                }
-                (None, None) => {
-                    unknown += 1;
-                    ("not run yet".to_owned(), String::new(), String::new())
-                }
-            };
-            let _ = writeln!(rows, "| `{name}` | {fault} | {link} | {by} | {when} | {differential} |");
+        for (mutant, digest) in mutants {
+            let row = self.rows.get(&mutant.name);
+            sum.old += usize::from(row.is_some_and(|row| row.digest != *digest));
+            let (link, by, when) = sum.verdict(row, mutant.equivalent.as_deref());
+            let differential = sum.comparison(row);
+            let fault = mutant.fault.replace('|', "\\|");
+            let _ = writeln!(rows, "| `{}` | {fault} | {link} | {by} | {when} | {differential} |", mutant.name);
         }
         let day = self.rows.values().map(|row| row.day).max().map(date).unwrap_or_default();
-        let links: Vec<String> = links.iter().map(|(link, count)| format!("{link} {count}")).collect();
+        let links: Vec<String> = sum.links.iter().map(|(link, count)| format!("{link} {count}")).collect();
+        let caught: usize = sum.links.values().sum();
+        let Sum { equivalent, survived, unknown, old, asked, compared, .. } = sum;
         format!(
             "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
-             yet. The comparison with the reference pool was asked of {asked} and finds {compared}.\n\n\
+             yet. {old} of the rows are from before the last change of the mutant or of a file that it changes. The \
+             comparison with the reference pool was asked of {asked} and finds {compared}.\n\n\
              | mutant | fault | caught by | test | after | differential |\n|---|---|---|---|---|---|\n{rows}",
             mutants.len(),
             links.join(", "),
         )
+    }
+}
+
+/// What the rows of a table come to.
+#[derive(Default)]
+struct Sum<'a> {
+    /// How many each link has caught.
+    links: BTreeMap<&'a str, usize>,
+    equivalent: usize,
+    survived: usize,
+    unknown: usize,
+    /// Of the rows, how many are stale.
+    old: usize,
+    /// Of how many the comparison with the reference pool was asked, and how many of those it found.
+    asked: usize,
+    compared: usize,
+}
+
+impl<'a> Sum<'a> {
+    /// What caught a mutant, which test, and when; or why nothing can.
+    fn verdict(&mut self, row: Option<&'a Row>, why: Option<&str>) -> (String, String, String) {
+        match (row, why) {
+            (Some(row), _) if row.link.is_some() => {
+                let link = row.link.as_deref().unwrap_or("");
+                *self.links.entry(link).or_default() += 1;
+                let execution = row.execution.map(|n| format!("execution {n}, ")).unwrap_or_default();
+                (link.to_owned(), format!("`{}`", row.by), format!("{execution}{:.1} s", row.seconds))
+            }
+            (_, Some(why)) => {
+                self.equivalent += 1;
+                ("equivalent".to_owned(), why.to_owned(), String::new())
+            }
+            (Some(row), None) => {
+                self.survived += 1;
+                ("**survives**".to_owned(), String::new(), format!("{:.1} s", row.seconds))
+            }
+            (None, None) => {
+                self.unknown += 1;
+                ("not run yet".to_owned(), String::new(), String::new())
+            }
+        }
+    }
+
+    /// Whether the comparison with the reference pool finds a mutant.
+    fn comparison(&mut self, row: Option<&Row>) -> String {
+        let Some(found) = row.and_then(|row| row.differential) else { return String::new() };
+        self.asked += 1;
+        self.compared += usize::from(found.is_some());
+        found.map_or_else(|| "no".to_owned(), |seconds| format!("{seconds:.1} s"))
     }
 }
 

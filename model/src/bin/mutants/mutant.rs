@@ -18,6 +18,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::matrix::digest;
+
 /// A deliberate fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mutant {
@@ -96,6 +98,11 @@ impl Mutant {
             files.push((hunk.file.clone(), text));
         }
         Ok(files)
+    }
+
+    /// Tells a state of this mutant, and of the files that it has changed, from others.
+    pub(crate) fn digest(&self, files: &[(String, String)]) -> String {
+        digest([self.fault.as_str()].into_iter().chain(files.iter().map(|(_, text)| text.as_str())))
     }
 }
 

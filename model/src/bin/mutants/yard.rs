@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::limits::{Limits, UNTIMED};
 use crate::link::{DIFFERENTIAL, LINKS, LOOM, Link, Run};
-use crate::matrix::{Matrix, Row, digest};
+use crate::matrix::{Matrix, Row};
 use crate::mutant::Mutant;
 use crate::ordering;
 
@@ -92,7 +92,7 @@ impl<'a> Yard<'a> {
     /// Puts one mutant through its links and keeps the row. Whether it was caught, or is explained; and what there is to say.
     fn judge(&self, mutant: &Mutant) -> Result<(bool, String), String> {
         let files = mutant.applied(self.office.root).map_err(|stale| stale.to_string())?;
-        let digest = digest([mutant.fault.as_str()].into_iter().chain(files.iter().map(|(_, text)| text.as_str())));
+        let digest = mutant.digest(&files);
         let explained = mutant.equivalent.as_ref();
         if let Some(why) = explained.filter(|_| !self.office.rotates && mutant.name.starts_with(ordering::KIND)) {
             return Ok((true, format!("equivalent: {why}")));
@@ -123,13 +123,11 @@ impl<'a> Yard<'a> {
         Ok((good, said))
     }
 
-    /// Puts a mutant through its links until one catches it.
+    /// Puts a mutant through its links until one catches it. The one that has caught it before, if any has, is the first.
     fn chain(&self, trial: &Trial<'_>) -> Result<Row, String> {
         let mut links: Vec<&Link> = LINKS.iter().filter(|link| trial.concerns(link.name)).collect();
-        if self.office.rotates {
-            let caught = self.office.book().matrix.caught_by(&trial.mutant.name).map(str::to_owned);
-            links.sort_by_key(|link| Some(link.name) != caught.as_deref());
-        }
+        let before = self.office.book().matrix.caught_by(&trial.mutant.name).map(str::to_owned);
+        links.sort_by_key(|link| Some(link.name) != before.as_deref());
         let mut total = Duration::ZERO;
         let mut compared = None;
         for link in links {
