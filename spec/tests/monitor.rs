@@ -28,6 +28,8 @@ macro_rules! log {
 
 #[path = "monitor/drives.rs"]
 mod drives;
+#[path = "monitor/guards.rs"]
+mod guards;
 #[path = "monitor/sharp.rs"]
 mod sharp;
 #[path = "monitor/threads.rs"]

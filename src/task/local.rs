@@ -108,3 +108,31 @@ impl Locals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{CoroutinePool, suspend};
+
+    static FIRST: CoroutineLocal<Cell<u32>> = CoroutineLocal::new(|| Cell::new(1));
+    static SECOND: CoroutineLocal<Cell<u32>> = CoroutineLocal::new(|| Cell::new(10));
+
+    #[test]
+    fn each_local_of_each_task_is_its_own() {
+        let mut pool = CoroutinePool::default();
+        let count = |by: u32| {
+            move || {
+                let next = |local: &'static CoroutineLocal<Cell<u32>>| local.with(|n| n.replace(n.get() + by)).unwrap();
+                let before = (next(&SECOND), next(&FIRST));
+                suspend();
+                (before, next(&FIRST), next(&SECOND))
+            }
+        };
+        let tasks = [1, 2].map(|by| pool.spawn(count(by)).unwrap());
+        pool.drain(None).unwrap();
+        let [one, two] = tasks.map(|task| task.join().unwrap());
+        assert_eq!((one, two), (((10, 1), 2, 11), ((10, 1), 3, 12)));
+    }
+}
