@@ -5,6 +5,8 @@ mod common;
 mod limits;
 #[path = "common/live.rs"]
 mod live;
+#[path = "integration/notes.rs"]
+mod notes;
 #[path = "integration/seats.rs"]
 mod seats;
 #[path = "integration/storms.rs"]

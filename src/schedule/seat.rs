@@ -171,7 +171,8 @@ impl Seat {
     }
 
     /// Notes a task of this seat whose wait was ended on this thread. `false` if it has not suspended yet: it is the one
-    /// that runs. The worker stays in its slot until this note is read, so the note needs no reference to the task.
+    /// that runs, and what registers its wait has ended it. (Listeners, which run there too, find no seat.) The worker stays in
+    /// its slot until this note is read, so the note needs no reference to the task.
     pub(crate) fn note_woken(&self, task: &Task) -> bool {
         // SAFETY: null, or the frame of the task that runs on this thread.
         if unsafe { self.frame.get().as_ref() }.is_some_and(|frame| frame.task.is(task)) {

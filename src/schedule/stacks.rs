@@ -96,3 +96,85 @@ impl Shared {
         look
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use copool_spec::{WorkerId, WorkerState};
+    use corosensei::CoroutineResult;
+
+    use super::{PLACES_KEPT, Seat};
+    use crate::sync::{Arc, AtomicUsize, Ordering};
+    use crate::worker::{Exit, Worker};
+    use crate::{CoroutinePool, DriveEnd, TaskRef, park, suspend};
+
+    /// A worker on a stack of its own.
+    fn worker(seat: &Seat, id: u64) -> Box<Worker> {
+        let stack = seat.take_stack(seat.shared().fixed.stack_size).expect("there is no limit");
+        Worker::new(seat, WorkerId(id), stack, None)
+    }
+
+    fn places(pool: &CoroutinePool) -> usize {
+        pool.seat().places.borrow().len()
+    }
+
+    #[test]
+    fn a_worker_in_a_kept_place_has_nothing_of_the_one_before() {
+        let pool = CoroutinePool::default();
+        let seat = pool.seat();
+        let mut old = worker(seat, 1);
+        let place = ptr::from_ref(&*old);
+        assert!(matches!(old.coroutine.resume(()), CoroutineResult::Return(Exit::PollFailed)));
+        // As a task leaves it that is given up in the middle of a system call.
+        (old.frame, old.state) = (ptr::dangling(), WorkerState::Syscall);
+        let old = seat.move_out(old);
+        assert_eq!((old.id, places(&pool)), (WorkerId(1), 1));
+        let mut new = worker(seat, 2);
+        assert_eq!((ptr::from_ref(&*new), places(&pool)), (place, 0), "it is the same memory");
+        assert_eq!((new.id, new.state, new.is_poller()), (WorkerId(2), WorkerState::Ready, true));
+        assert!(!new.coroutine.started() && old.coroutine.done());
+        assert!(matches!(new.coroutine.resume(()), CoroutineResult::Return(Exit::PollFailed)));
+        for worker in [old, seat.move_out(new)] {
+            seat.give_stack(worker.coroutine.into_stack());
+        }
+        seat.give_up_stacks();
+        assert_eq!((pool.counters().stacks, places(&pool)), (0, 1));
+    }
+
+    /// Counts how often it is dropped.
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Drop for Counts {
+        fn drop(&mut self) {
+            // Ordering: Relaxed; one thread counts.
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_workers_in_kept_places_ran_is_dropped_once_and_a_bounded_number_of_places_is_kept() {
+        const TASKS: u32 = PLACES_KEPT as u32 + 100;
+        let (mut pool, dropped) = (CoroutinePool::default(), Arc::new(AtomicUsize::new(0)));
+        for round in 1..=2 {
+            let parks = |_| {
+                let counts = Counts(Arc::clone(&dropped));
+                let parks = move || {
+                    park();
+                    suspend();
+                    drop(counts);
+                };
+                pool.spawn(parks).unwrap().task_ref()
+            };
+            let tasks: Vec<TaskRef> = (0..TASKS).map(parks).collect();
+            pool.try_schedule_task().unwrap();
+            assert_eq!((pool.get_running_size(), places(&pool)), (TASKS, 0), "a worker for each");
+            tasks.iter().for_each(TaskRef::unpark);
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            // Ordering: Relaxed; one thread counts.
+            assert_eq!(dropped.load(Ordering::Relaxed), round * TASKS as usize);
+            assert_eq!((pool.get_running_size(), pool.counters().stacks), (0, 0));
+            assert_eq!(places(&pool), PLACES_KEPT);
+        }
+    }
+}

@@ -212,3 +212,48 @@ impl Frame {
         seat.task_interrupted(seat.post.id, self.worker, self.core().id, why);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use copool_spec::{DriveEnd, Interruption};
+
+    use crate::here::{Here, here};
+    use crate::task::{Wait, unpark};
+    use crate::{CoroutinePool, VirtualClock, park, suspend};
+
+    /// Parks, and ends that wait itself before it has suspended.
+    fn parks_and_unparks_itself() {
+        here(|here| {
+            let Here::Task(seat, frame) = here else { panic!("not in a task") };
+            let registers = |_| {
+                unpark(&frame.task);
+                true
+            };
+            frame.wait(seat, (Wait::Park, Interruption::Park), None, registers);
+        });
+    }
+
+    #[test]
+    fn a_task_that_ends_its_wait_before_it_has_suspended_is_not_taken_for_the_one_in_its_old_place() {
+        let pool = CoroutinePool::builder().clock(VirtualClock::new()).build().unwrap();
+        // If this fails, a drop would wait for ever for the lost note.
+        let mut pool = ManuallyDrop::new(pool);
+        let parks_twice = || {
+            park();
+            suspend();
+            parks_and_unparks_itself();
+        };
+        let task = pool.spawn(parks_twice).unwrap().task_ref();
+        pool.try_schedule_task().unwrap();
+        // It parks while the first one is ready again, and gets the place where that was kept.
+        let other = pool.spawn(park).unwrap().task_ref();
+        task.unpark();
+        assert_eq!(pool.wait(&task), Ok(DriveEnd::AllDone));
+        assert!(!other.is_finished(), "it waits, and nobody has woken it");
+        other.unpark();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+        drop(ManuallyDrop::into_inner(pool));
+    }
+}
