@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use copool::spec::Event;
-use copool::{CoroutinePool, DriveEnd, Listener, Outcome, TaskRef, VirtualClock, delay, park, suspend};
+use copool::{CoroutinePool, DriveEnd, Listener, Outcome, TaskRef, VirtualClock, delay, park, suspend, syscall};
 
 use crate::common::within;
 
@@ -90,5 +90,16 @@ fn a_task_that_is_woken_here_has_its_turn_although_others_are_always_ready() {
         assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
         // The busy one is queued again first.
         assert_eq!(turns.join().unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_drive_goes_on_with_what_a_call_has_woken_that_its_seat_runs_itself() {
+    within("woken by a call on the seat", || {
+        let mut pool = CoroutinePool::builder().clock(VirtualClock::new()).build().unwrap();
+        let parked = pool.spawn(park).unwrap().task_ref();
+        pool.try_schedule_task().unwrap();
+        pool.spawn(move || syscall("wakes", || parked.unpark())).unwrap();
+        assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
     });
 }
