@@ -249,13 +249,7 @@ impl Seat {
         let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
         // First, so that where stacks are few the one makes room for the other.
         self.give_stack(stack);
-        let size = task.core().least_stack();
-        let larger = self.take_stack(size).or_else(|| {
-            self.give_up_stacks();
-            self.given_seen.set(self.shared().stacks_given());
-            self.take_stack(size)
-        });
-        match larger {
+        match self.larger_stack(&task) {
             Some(larger) => {
                 // It goes on at once: it is still its turn.
                 self.pollers.set(self.pollers.get() + 1);
@@ -264,14 +258,28 @@ impl Seat {
                 self.ready.borrow_mut().push_front(worker);
             }
             None => {
-                self.refused_stack();
-                self.post.held.lock().push(task);
-                self.look_after_push();
+                self.hold(task);
                 self.shared().limits.release();
                 self.say_left(id, WorkerState::Running);
                 self.shared().released();
             }
         }
+    }
+
+    pub(crate) fn larger_stack(&self, task: &Task) -> Option<Stack> {
+        let size = task.core().least_stack();
+        self.take_stack(size).or_else(|| {
+            self.give_up_stacks();
+            self.given_seen.set(self.shared().stacks_given());
+            self.take_stack(size)
+        })
+    }
+
+    /// Keeps a task for which there is no stack in hand.
+    pub(crate) fn hold(&self, task: Task) {
+        self.refused_stack();
+        self.post.held.lock().push(task);
+        self.look_after_push();
     }
 
     /// Puts tasks back for which there was no stack.

@@ -241,6 +241,16 @@ impl Core {
         numbers(&self.0.limits)
     }
 
+    /// Takes a stack as a seat does that has none.
+    pub fn take_stack(&self) -> Option<Stack> {
+        self.0.stacks.take(self.0.fixed.stack_size).ok().map(Stack)
+    }
+
+    /// Gives it back for all.
+    pub fn return_stack(&self, stack: Stack) {
+        self.0.return_stack(stack.0);
+    }
+
     /// Counts one more worker, as before one is made.
     pub fn reserve(&self) -> bool {
         self.0.limits.reserve()
@@ -305,6 +315,22 @@ impl Core {
 pub fn poll(seat: &CoroutinePool) -> Option<Polled> {
     let seat = seat.seat();
     seat.queue.poll(&seat.post).map(Polled)
+}
+
+/// A stack of a pool's.
+#[derive(Debug)]
+pub struct Stack(crate::stack::Stack);
+
+/// Fetches the larger stack that a polled task needs, as its worker does. `None` if there is none: then the seat has the task
+/// in hand.
+pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
+    let seat = seat.seat();
+    let Some(stack) = seat.larger_stack(&polled.0) else {
+        seat.hold(polled.0);
+        return None;
+    };
+    seat.give_stack(stack);
+    Some(polled)
 }
 
 /// Announces that the seat sleeps, looks again, and sleeps if there is nothing.

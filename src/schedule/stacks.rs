@@ -52,8 +52,7 @@ impl Seat {
         if kept {
             self.stacks.borrow_mut().push(stack);
         } else {
-            self.shared().stacks.give(stack);
-            self.shared().stacks_returned();
+            self.shared().return_stack(stack);
         }
         // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
         if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
@@ -86,6 +85,12 @@ impl Seat {
 }
 
 impl Shared {
+    /// Gives a stack back for all.
+    pub(crate) fn return_stack(&self, stack: Stack) {
+        self.stacks.give(stack);
+        self.stacks_returned();
+    }
+
     /// Gives memory of stacks back to the system that have lain idle for the keep-alive.
     pub(crate) fn tidy_stacks(&self) -> Look {
         let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), self.clock.now()));

@@ -143,6 +143,31 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
 }
 
 #[test]
+fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
+    check("sleep: a stack for a task in hand", Bounds::preemptions().uneven(), || {
+        let seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
+        let core = Core::of(&seat);
+        let stack = core.take_stack().unwrap();
+        let task = seat.task().stack_size(1 << 20).spawn(|| ()).unwrap();
+        let giver = thread::spawn({
+            let core = core.clone();
+            move || core.return_stack(stack)
+        });
+        // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
+        let polled = loop {
+            let polled = pool::poll(&seat).expect("it is queued again after each sleep");
+            if let Some(polled) = pool::enlarge(&seat, polled) {
+                break polled;
+            }
+            pool::doze(&seat);
+        };
+        giver.join().unwrap();
+        assert_eq!(polled.id(), task.id());
+        assert_awake_and_empty(&core, &seat, [task]);
+    });
+}
+
+#[test]
 fn a_seat_going_to_sleep_hears_of_what_a_leaving_one_hands_back() {
     check("sleep: a seat leaves with a task in its queue", Bounds::preemptions().uneven().at_most(1), || {
         let seat = CoroutinePool::builder().build().unwrap();
