@@ -11,7 +11,7 @@
 //!
 //! | file | where | how |
 //! |---|---|---|
-//! | `arena` | Linux | many stacks in one mapping, guards that cost no mapping of their own |
+//! | `arena` | Linux | many stacks in one mapping, guards that cost no mapping of their own (`guard`) |
 //! | `single` | elsewhere | one mapping for each stack |
 //! | `shared` | under a checker, and in fuzzing | one of the two above, kept for the whole process |
 //!
@@ -41,6 +41,8 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 mod arena;
+#[cfg(target_os = "linux")]
+mod guard;
 #[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]
 mod shared;
 mod shelf;
@@ -196,12 +198,10 @@ impl Stacks {
     /// last, if there is one.
     pub(crate) fn take(&self, size: usize) -> Result<Stack, Exhausted> {
         let reserved = self.state.lock().reserve(size, self.limit)?;
-        // The system calls that make a guard happen outside the lock.
-        reserved.finish().map_err(|refused| {
+        // The system calls that make guards happen outside the lock.
+        reserved.finish().or_else(|rest| {
             let mut state = self.state.lock();
-            state.store.refuse(refused);
-            state.live -= 1;
-            Exhausted
+            state.store.settle(rest).inspect_err(|_| state.live -= 1)
         })
     }
 

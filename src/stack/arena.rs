@@ -9,10 +9,10 @@
 //!           slot 0           slot 1                 slot `fresh`
 //! ```
 //!
-//! A slot costs nothing before it is first taken. Then its guard is made: by `MADV_GUARD_INSTALL`, which marks the page
-//! table entry and leaves the mapping whole, or, where that cannot be had (before Linux 6.13, and under emulators, some
-//! of which accept the advice and ignore it), by `mprotect`, which splits the mapping. Which of the two it is, each
-//! chunk tries out once.
+//! A slot costs nothing before its guard is made (`guard`). Where one system call makes many, it makes those of the slots
+//! that come next, too: as many as there are already, [`AT_ONCE`] at most. These then lie with the free stacks that hold
+//! no memory. So what is made in vain is never more than what was asked for, and takes no memory but its share of the
+//! page tables. What such a call has not come to, gets its guard when it is taken.
 //!
 //! Chunks double from 64 slots to 65,536: a pool of a million stacks has some 25, a small one reserves little.
 //! Reserving is all that mapping does, and `MAP_NORESERVE` keeps it from being counted as memory.
@@ -23,11 +23,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::iter;
 use std::ops::Range;
-use std::ptr;
 
 use corosensei::stack::{self, StackPointer};
 
+use super::guard::{self, AT_ONCE, Guard, advise, map, pointer};
 use super::shelf::Shelf;
 use super::{Exhausted, page_size};
 
@@ -46,9 +47,6 @@ const MOST_SLOTS: usize = 65_536;
 
 /// The most bytes of a chunk of several slots.
 const MOST_BYTES: usize = if usize::BITS >= 64 { 16 << 30_u8 } else { 64 << 20_u8 };
-
-/// `MADV_GUARD_INSTALL`, Linux 6.13. The same number on all architectures that have coroutines.
-const GUARD_INSTALL: libc::c_int = 102;
 
 /// The length of a slot: the guard, the usable bytes, and a page in which the bases are spread.
 fn stride(page: usize, size: usize) -> usize {
@@ -88,7 +86,8 @@ impl Stack {
 }
 
 // SAFETY: `limit..base` is a slot of a chunk, aligned to pages. Its lowest page is a guard, since a `Stack` leaves this
-// file through `Reserved::finish` only; the rest, a multiple of the page size that `usable_size` keeps at or above
+// file first through `Reserved::finish` or `Store::settle`, which hand out none that the kernel has not said to have one;
+// the rest, a multiple of the page size that `usable_size` keeps at or above
 // `LEAST`, is mapped for reading and writing, and stays so while the stack is handed out (`Chunk::drop`).
 unsafe impl stack::Stack for Stack {
     #[inline]
@@ -104,19 +103,46 @@ unsafe impl stack::Stack for Stack {
 }
 
 /// A stack that is counted as handed out, and may lack its guard.
-pub(crate) struct Reserved {
-    stack: Stack,
-    missing: Option<Guard>,
+pub(crate) enum Reserved {
+    Whole(Stack),
+    Bare(Bare),
 }
 
 impl Reserved {
-    /// Makes the guard, if it is missing.
+    /// Makes the guard, if it is missing. What is not a whole stack, and nothing else, is to be settled with the store.
     #[inline]
-    pub(super) fn finish(self) -> Result<Stack, Self> {
-        match self.missing {
-            Some(guard) if !guard.make(&self.stack) => Err(self),
-            _ => Ok(self.stack),
+    pub(super) fn finish(self) -> Result<Stack, Bare> {
+        match self {
+            Self::Whole(stack) => Ok(stack),
+            Self::Bare(bare) => bare.finish(),
         }
+    }
+}
+
+/// Stacks that lack their guards.
+pub(crate) struct Bare {
+    guard: Guard,
+    /// It is counted as handed out.
+    first: Stack,
+    /// The slots after it, which are not.
+    ahead: Vec<Stack>,
+    /// How many of them, from the first on, have their guards by now.
+    made: usize,
+}
+
+impl Bare {
+    fn finish(mut self) -> Result<Stack, Self> {
+        if !self.ahead.is_empty() {
+            let guards = iter::once(&self.first).chain(&self.ahead).map(Stack::guard);
+            // SAFETY: the lowest pages of stacks that are not handed out yet: nothing refers to them.
+            self.made = unsafe { guard::make_many(guards) };
+        }
+        // One alone; or many were refused, and this one is wanted now.
+        // SAFETY: as above.
+        if self.made == 0 && unsafe { self.guard.make(self.first.guard()) } {
+            self.made = 1;
+        }
+        if self.made == 1 && self.ahead.is_empty() { Ok(self.first) } else { Err(self) }
     }
 }
 
@@ -134,11 +160,20 @@ impl Store {
         self.classes.entry(size).or_insert_with(|| Class::new(size)).reserve()
     }
 
-    /// Takes back a stack whose guard could not be made. It is tried again before further slots are.
-    pub(super) fn refuse(&mut self, refused: Reserved) {
-        let class = self.class(&refused.stack);
-        class.count_back(&refused.stack);
-        class.bare.push(refused.stack);
+    /// Takes in the stacks that were made ahead, and hands out the first. Those whose guards could not be made are tried
+    /// again before further slots are.
+    pub(super) fn settle(&mut self, rest: Bare) -> Result<Stack, Exhausted> {
+        let Bare { first, mut ahead, made, .. } = rest;
+        let class = self.class(&first);
+        class.bare.extend(ahead.drain(made.saturating_sub(1).min(ahead.len())..));
+        // The lowest is taken first.
+        class.cold.extend(ahead.into_iter().rev());
+        if made > 0 {
+            return Ok(first);
+        }
+        class.count_back(&first);
+        class.bare.push(first);
+        Err(Exhausted)
     }
 
     pub(super) fn give(&mut self, stack: Stack) {
@@ -214,9 +249,9 @@ struct Class {
     chunks: Vec<Chunk>,
     /// Given back, the last on top: its pages are the likeliest to be in the caches.
     free: Shelf<Stack>,
-    /// The same, but emptied: they hold no memory.
+    /// They hold no memory: emptied, or never used.
     cold: Vec<Stack>,
-    /// Their guards could not be made.
+    /// Their guards could not be made yet.
     bare: Vec<Stack>,
 }
 
@@ -229,14 +264,12 @@ impl Class {
     }
 
     fn reserve(&mut self) -> Result<Reserved, Exhausted> {
-        let reserved = if let Some(stack) = self.free.take().or_else(|| self.cold.pop()) {
-            Reserved { stack, missing: None }
-        } else {
-            let stack = self.bare.pop().or_else(|| self.fresh()).ok_or(Exhausted)?;
-            let missing = Some(self.chunk(&stack).guard);
-            Reserved { stack, missing }
+        let reserved = match self.free.take().or_else(|| self.cold.pop()) {
+            Some(stack) => Reserved::Whole(stack),
+            None => Reserved::Bare(self.bare().ok_or(Exhausted)?),
         };
-        self.chunk(&reserved.stack).out += 1;
+        let (Reserved::Whole(stack) | Reserved::Bare(Bare { first: stack, .. })) = &reserved;
+        self.chunks[stack.chunk as usize].out += 1;
         Ok(reserved)
     }
 
@@ -250,8 +283,27 @@ impl Class {
         &mut self.chunks[stack.chunk as usize]
     }
 
-    /// A slot that was never taken.
+    /// A slot whose guard could not be made before, or fresh ones.
     #[cold]
+    fn bare(&mut self) -> Option<Bare> {
+        let taken: usize = self.chunks.iter().map(|chunk| chunk.fresh).sum();
+        let mut ahead = Vec::new();
+        let first = if let Some(refused) = self.bare.pop() {
+            refused
+        } else {
+            let first = self.fresh()?;
+            let chunk = self.chunk(&first);
+            if chunk.guard == Guard::Many {
+                let count = (taken.clamp(1, AT_ONCE) - 1).min(chunk.slots - chunk.fresh);
+                ahead.extend((0..count).map_while(|_| self.fresh()));
+            }
+            first
+        };
+        let guard = self.chunk(&first).guard;
+        Some(Bare { guard, first, ahead, made: 0 })
+    }
+
+    /// A slot that was never taken.
     fn fresh(&mut self) -> Option<Stack> {
         let stride = stride(self.page, self.size);
         if self.chunks.last().is_none_or(|chunk| chunk.fresh == chunk.slots) {
@@ -274,7 +326,7 @@ struct Chunk {
     start: usize,
     len: usize,
     slots: usize,
-    /// The index of the first slot that was never taken.
+    /// The index of the first slot that nobody has come to.
     fresh: usize,
     /// How many of its stacks are handed out.
     out: usize,
@@ -292,7 +344,7 @@ impl Chunk {
                 // SAFETY: the mapping is new.
                 let _: io::Result<()> = unsafe { advise(start..start + len, libc::MADV_NOHUGEPAGE) };
                 // SAFETY: the mapping is new.
-                let guard = unsafe { Guard::choose(start..start + page) };
+                let guard = unsafe { Guard::choose(&(start..start + page)) };
                 return Some(Self { start, len, slots, fresh: 0, out: 0, guard });
             }
             slots /= 2;
@@ -313,73 +365,6 @@ impl Drop for Chunk {
             unsafe { libc::munmap(pointer(self.start), self.len) };
         }
     }
-}
-
-/// How the guards of a chunk are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guard {
-    /// By `MADV_GUARD_INSTALL`.
-    Light,
-    /// By `mprotect`.
-    Split,
-}
-
-impl Guard {
-    /// Finds out what works, on the first guard page of a chunk. An advice that was accepted but ignored shows: the
-    /// page can be populated.
-    ///
-    /// # Safety
-    /// As for [`advise`].
-    unsafe fn choose(first: Range<usize>) -> Self {
-        // SAFETY: the caller's promise.
-        let installed = unsafe { advise(first.clone(), GUARD_INSTALL) };
-        // SAFETY: the caller's promise.
-        let populated = unsafe { advise(first, libc::MADV_POPULATE_READ) };
-        let faults = populated.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT));
-        if installed.is_ok() && faults { Self::Light } else { Self::Split }
-    }
-
-    /// Makes the guard of a stack, or says that the system has no memory or mapping for it.
-    #[cold]
-    fn make(self, stack: &Stack) -> bool {
-        let page = stack.guard();
-        if self == Self::Light {
-            // SAFETY: the stack is not handed out yet.
-            match unsafe { advise(page.clone(), GUARD_INSTALL) } {
-                Ok(()) => return true,
-                // Kernels before 6.15 refuse if the memory was locked after the chunk was mapped.
-                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
-                Err(_) => return false,
-            }
-        }
-        // SAFETY: the stack is not handed out yet: nothing refers to its lowest page, and nothing is to touch it.
-        unsafe { libc::mprotect(pointer(page.start), page.len(), libc::PROT_NONE) == 0 }
-    }
-}
-
-/// A new mapping of `len` bytes.
-fn map(len: usize) -> Option<usize> {
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new anonymous mapping, at an address that the kernel chooses: no memory of ours is touched.
-    let start = unsafe { libc::mmap(ptr::null_mut(), len, access, flags, -1, 0) };
-    (start != libc::MAP_FAILED).then(|| start.expose_provenance())
-}
-
-/// Gives an advice about memory.
-///
-/// # Safety
-/// The memory is whole pages of a chunk, and of no stack that is handed out: the advice may empty or close it.
-unsafe fn advise(memory: Range<usize>, advice: libc::c_int) -> io::Result<()> {
-    // SAFETY: the caller's promise.
-    match unsafe { libc::madvise(pointer(memory.start), memory.len(), advice) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn pointer(address: usize) -> *mut libc::c_void {
-    ptr::with_exposed_provenance_mut(address)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! The free stacks of all pools of the process are one store behind a lock that the checker does not see.
 
 use super::Exhausted;
-use super::home::{self, Reserved, Stack};
+use super::home::{self, Bare, Reserved, Stack};
 use crate::sync::hidden::Hidden;
 
 static KEPT: Hidden<home::Store> = Hidden::new(home::Store::new());
@@ -21,9 +21,9 @@ impl Store {
         KEPT.lock().reserve(size)
     }
 
-    /// Takes back a stack that lacked something.
-    pub(super) fn refuse(&mut self, refused: Reserved) {
-        KEPT.lock().refuse(refused);
+    /// Takes back what is not wanted now.
+    pub(super) fn settle(&mut self, rest: Bare) -> Result<Stack, Exhausted> {
+        KEPT.lock().settle(rest)
     }
 
     pub(super) fn give(&mut self, stack: Stack) {
