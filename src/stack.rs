@@ -11,7 +11,7 @@
 //!
 //! | file | where | how |
 //! |---|---|---|
-//! | `arena` | Linux | many stacks in one mapping, guards that cost no mapping of their own (`guard`) |
+//! | `arena` | Linux | many stacks in one mapping (`chunk`), guards that cost no mapping of their own (`guard`) |
 //! | `single` | elsewhere | one mapping for each stack |
 //! | `shared` | under a checker, and in fuzzing | one of the two above, kept for the whole process |
 //!
@@ -41,6 +41,8 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 mod arena;
+#[cfg(target_os = "linux")]
+mod chunk;
 #[cfg(target_os = "linux")]
 mod guard;
 #[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]

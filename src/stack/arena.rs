@@ -10,9 +10,9 @@
 //! ```
 //!
 //! A slot costs nothing before its guard is made (`guard`). Where one system call makes many, it makes those of the slots
-//! that come next, too: as many as there are already, [`AT_ONCE`] at most. These then lie with the free stacks that hold
-//! no memory. So what is made in vain is never more than what was asked for, and takes no memory but its share of the
-//! page tables. What such a call has not come to, gets its guard when it is taken.
+//! that come next, too: as many as there are already, [`AT_ONCE`] at most. What such a call has not come to, gets its
+//! guard when it is taken. Another call populates the first pages that these stacks will use, as a page fault for each
+//! would cost more; but of no more of them than a sixteenth of what there is already, nor than what may stay warm.
 //!
 //! Chunks double from 64 slots to 65,536: a pool of a million stacks has some 25, a small one reserves little.
 //! Reserving is all that mapping does, and `MAP_NORESERVE` keeps it from being counted as memory.
@@ -28,9 +28,10 @@ use std::ops::Range;
 
 use corosensei::stack::{self, StackPointer};
 
-use super::guard::{self, AT_ONCE, Guard, advise, map, pointer};
+use super::chunk::Chunk;
+use super::guard::{AT_ONCE, GUARD_INSTALL, Guard, advise, advise_each};
 use super::shelf::Shelf;
-use super::{Exhausted, page_size};
+use super::{Exhausted, WARM, page_size};
 
 /// How many slots the first chunk of a size has.
 const FIRST_CHUNK: usize = 64;
@@ -41,6 +42,9 @@ const COLORS: usize = 32;
 
 /// The distance between two such places.
 const CACHE_LINE: usize = 64;
+
+/// For each so many slots that were taken, one more may be populated before it is.
+const POPULATED_SHARE: usize = 16;
 
 /// The most slots of a chunk.
 const MOST_SLOTS: usize = 65_536;
@@ -77,6 +81,13 @@ impl Stack {
         let top = self.base.get().next_multiple_of(page);
         let limit = top - stride(page, self.size());
         limit..limit + page
+    }
+
+    /// The addresses of the first page that it uses.
+    fn top(&self) -> Range<usize> {
+        let page = page_size();
+        let top = self.base.get().next_multiple_of(page);
+        top - page..top
     }
 
     /// The addresses of the usable bytes: its size, and up to a page more.
@@ -128,14 +139,20 @@ pub(crate) struct Bare {
     ahead: Vec<Stack>,
     /// How many of them, from the first on, have their guards by now.
     made: usize,
+    /// How many of these are to have memory; and have it, once guards were made.
+    populated: usize,
 }
 
 impl Bare {
     fn finish(mut self) -> Result<Stack, Self> {
         if !self.ahead.is_empty() {
-            let guards = iter::once(&self.first).chain(&self.ahead).map(Stack::guard);
+            let stacks = || iter::once(&self.first).chain(&self.ahead);
             // SAFETY: the lowest pages of stacks that are not handed out yet: nothing refers to them.
-            self.made = unsafe { guard::make_many(guards) };
+            let made = unsafe { advise_each(stacks().map(Stack::guard), GUARD_INSTALL) };
+            let tops = stacks().map(Stack::top).take(self.populated.min(made));
+            // SAFETY: pages of the same stacks; the advice neither empties nor closes them.
+            let populated = unsafe { advise_each(tops, libc::MADV_POPULATE_WRITE) };
+            (self.made, self.populated) = (made, populated);
         }
         // One alone; or many were refused, and this one is wanted now.
         // SAFETY: as above.
@@ -163,11 +180,12 @@ impl Store {
     /// Takes in the stacks that were made ahead, and hands out the first. Those whose guards could not be made are tried
     /// again before further slots are.
     pub(super) fn settle(&mut self, rest: Bare) -> Result<Stack, Exhausted> {
-        let Bare { first, mut ahead, made, .. } = rest;
+        let Bare { first, mut ahead, made, populated, .. } = rest;
         let class = self.class(&first);
         class.bare.extend(ahead.drain(made.saturating_sub(1).min(ahead.len())..));
         // The lowest is taken first.
-        class.cold.extend(ahead.into_iter().rev());
+        class.cold.extend(ahead.drain(populated.saturating_sub(1).min(ahead.len())..).rev());
+        class.ready.extend(ahead.into_iter().rev());
         if made > 0 {
             return Ok(first);
         }
@@ -214,7 +232,8 @@ impl Store {
 
     /// Takes all free stacks out of the store that may hold memory.
     pub(super) fn take_idle(&mut self) -> Vec<Stack> {
-        self.classes.values_mut().flat_map(|class| class.free.take_all()).collect()
+        let idle = self.classes.values_mut().flat_map(|class| class.free.take_all().chain(class.ready.drain(..)));
+        idle.collect()
     }
 
     /// Gives the memory of free stacks back to the system. Their guards stay.
@@ -249,6 +268,8 @@ struct Class {
     chunks: Vec<Chunk>,
     /// Given back, the last on top: its pages are the likeliest to be in the caches.
     free: Shelf<Stack>,
+    /// Never used, but populated. A few, so they are emptied only if all stacks are.
+    ready: Vec<Stack>,
     /// They hold no memory: emptied, or never used.
     cold: Vec<Stack>,
     /// Their guards could not be made yet.
@@ -260,11 +281,19 @@ impl Class {
         let page = page_size();
         // The promises of `Stack` rest on this.
         assert!(super::usable_size(size) == Ok(size), "{size} is not a usable size");
-        Self { size, page, chunks: Vec::new(), free: Shelf::new(), cold: Vec::new(), bare: Vec::new() }
+        Self {
+            size,
+            page,
+            chunks: Vec::new(),
+            free: Shelf::new(),
+            ready: Vec::new(),
+            cold: Vec::new(),
+            bare: Vec::new(),
+        }
     }
 
     fn reserve(&mut self) -> Result<Reserved, Exhausted> {
-        let reserved = match self.free.take().or_else(|| self.cold.pop()) {
+        let reserved = match self.free.take().or_else(|| self.ready.pop()).or_else(|| self.cold.pop()) {
             Some(stack) => Reserved::Whole(stack),
             None => Reserved::Bare(self.bare().ok_or(Exhausted)?),
         };
@@ -300,7 +329,7 @@ impl Class {
             first
         };
         let guard = self.chunk(&first).guard;
-        Some(Bare { guard, first, ahead, made: 0 })
+        Some(Bare { guard, first, ahead, made: 0, populated: (taken / POPULATED_SHARE).min(WARM / self.page) })
     }
 
     /// A slot that was never taken.
@@ -321,52 +350,9 @@ impl Class {
     }
 }
 
-/// One mapping of `slots` slots.
-struct Chunk {
-    start: usize,
-    len: usize,
-    slots: usize,
-    /// The index of the first slot that nobody has come to.
-    fresh: usize,
-    /// How many of its stacks are handed out.
-    out: usize,
-    guard: Guard,
-}
-
-impl Chunk {
-    /// Maps a chunk of `wish` slots, or of as many as can be had.
-    fn map(stride: usize, page: usize, wish: usize) -> Option<Self> {
-        let mut slots = wish;
-        while slots > 0 {
-            let len = slots * stride;
-            if let Some(start) = map(len) {
-                // A stack touches few of its pages. Refused where there are no huge pages.
-                // SAFETY: the mapping is new.
-                let _: io::Result<()> = unsafe { advise(start..start + len, libc::MADV_NOHUGEPAGE) };
-                // SAFETY: the mapping is new.
-                let guard = unsafe { Guard::choose(&(start..start + page)) };
-                return Some(Self { start, len, slots, fresh: 0, out: 0, guard });
-            }
-            slots /= 2;
-        }
-        None
-    }
-
-    fn range(&self) -> Range<usize> {
-        self.start..self.start + self.len
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        if self.out == 0 {
-            // SAFETY: the mapping is this chunk's own. None of its stacks is handed out, and none will be, as only the
-            // owner of the chunk could. Should the kernel refuse, the mapping stays, which is harmless.
-            unsafe { libc::munmap(pointer(self.start), self.len) };
-        }
-    }
-}
-
+#[cfg(test)]
+#[path = "ahead_tests.rs"]
+mod ahead_tests;
 #[cfg(test)]
 #[path = "arena_tests.rs"]
 mod tests;

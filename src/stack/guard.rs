@@ -44,7 +44,7 @@ impl Guard {
     /// As for [`advise`].
     pub(super) unsafe fn choose(first: &Range<usize>) -> Self {
         // SAFETY: the caller's promise.
-        if unsafe { make_many([first.clone()].into_iter()) } == 1 && Self::works(first) {
+        if unsafe { advise_each([first.clone()], GUARD_INSTALL) } == 1 && Self::works(first) {
             return Self::Many;
         }
         // SAFETY: the caller's promise.
@@ -79,16 +79,20 @@ impl Guard {
     }
 }
 
-/// Makes guards of the kind `Many` by one call, and says how many: the first ones. A call that is refused makes none.
+/// Gives an advice about each of these pages by one call, and says for how many it was followed: the first ones. A call
+/// that is refused does nothing.
 ///
 /// # Safety
 /// As for [`advise`], for each page.
 #[cold]
-pub(super) unsafe fn make_many(pages: impl Iterator<Item = Range<usize>>) -> usize {
-    let pages: Vec<_> = pages.map(|page| libc::iovec { iov_base: pointer(page.start), iov_len: page.len() }).collect();
+pub(super) unsafe fn advise_each(pages: impl IntoIterator<Item = Range<usize>>, advice: libc::c_int) -> usize {
+    let list = pages.into_iter().map(|page| libc::iovec { iov_base: pointer(page.start), iov_len: page.len() });
+    let list: Vec<_> = list.collect();
+    if list.is_empty() {
+        return 0;
+    }
     // SAFETY: the call reads the list, which outlives it; what the advice does is the caller's promise.
-    let advised =
-        unsafe { libc::syscall(libc::SYS_process_madvise, SELF, pages.as_ptr(), pages.len(), GUARD_INSTALL, 0) };
+    let advised = unsafe { libc::syscall(libc::SYS_process_madvise, SELF, list.as_ptr(), list.len(), advice, 0) };
     // It goes through the list in order and says how many bytes it has come, or an error if it has come nowhere.
     usize::try_from(advised).map_or(0, |bytes| bytes / page_size())
 }
