@@ -34,7 +34,7 @@ pub struct Size {
     pub depth: u32,
     /// What its times are multiples of.
     pub unit: u64,
-    /// Whether drives block: then none is drawn that may rightly do so for ever.
+    /// Whether drives block: then those that may rightly do so for ever are drawn only where the pool goes meanwhile.
     pub blocking: bool,
 }
 
@@ -158,7 +158,7 @@ const NAMES: [&str; 2] = ["first", "other"];
 pub fn script(choices: &mut dyn Choices, size: Size) -> Script {
     let count = if size.threads > 1 { 2 + choices.below(size.threads - 1) } else { 1 };
     let build = build(choices, size.unit);
-    let mut writer = Writer { choices, size, depth: size.depth, keys: 0 };
+    let mut writer = Writer { choices, size, depth: size.depth, keys: 0, blocks: false };
     let mut threads: Vec<Vec<Op>> = vec![Vec::new(); count as usize];
     for ops in &mut threads[1..] {
         if writer.choices.below(8) < 7 {
@@ -171,6 +171,8 @@ pub fn script(choices: &mut dyn Choices, size: Size) -> Script {
     let most = size.ops as usize;
     while !writer.choices.spent() && threads.iter().any(|ops| ops.len() < most) {
         let thread = if count > 1 { writer.choices.below(count) as usize } else { 0 };
+        // The first thread's own operations end, and what it drops in the end sends all others home.
+        writer.blocks = size.blocking && !(leaves && thread > 0);
         let op = writer.op();
         if threads[thread].len() < most {
             threads[thread].push(op);
@@ -207,6 +209,8 @@ pub struct Writer<'a> {
     depth: u32,
     /// How many keys are taken.
     keys: u8,
+    /// Whether a drive without a limit could last for ever.
+    blocks: bool,
 }
 
 impl Writer<'_> {
@@ -234,7 +238,7 @@ impl Writer<'_> {
     }
 
     fn unless_blocking(&mut self, op: Op) -> Op {
-        if self.size.blocking { Op::DrainFor(self.time()) } else { op }
+        if self.blocks { Op::DrainFor(self.time()) } else { op }
     }
 
     /// Where there are several threads, one without a seat could wait for ever.
