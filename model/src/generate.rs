@@ -8,6 +8,7 @@
 //!
 //! Tested by `tests/differential.rs`: no operation is rare, and scripts that show a fault shrink to few operations.
 
+mod encode;
 mod shrink;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use quickcheck::{Arbitrary, Gen};
 
 use crate::choices::{Choices, Seeded};
 
+pub use encode::encode;
 pub use shrink::{shrunk, simpler};
 
 /// How large a script may become.
@@ -154,6 +156,16 @@ const STEP_LOTS: Lots = Lots::of(&STEPS);
 /// Names for people; they may repeat.
 const NAMES: [&str; 2] = ["first", "other"];
 
+const PRIORITIES: [Option<i64>; 8] = [None, None, None, None, Some(-1), Some(1), Some(0), Some(2)];
+
+const MAXIMA: [u32; 5] = [2, 1, 3, 4, 0];
+
+/// In units.
+const KEEP_ALIVES: [u64; 4] = [0, 0, 3, 7];
+
+/// In units.
+const SLICES: [Option<u64>; 4] = [None, None, Some(0), Some(3)];
+
 /// Makes a script. It passes [`Script::check`].
 pub fn script(choices: &mut dyn Choices, size: Size) -> Script {
     let count = if size.threads > 1 { 2 + choices.below(size.threads - 1) } else { 1 };
@@ -189,12 +201,12 @@ pub fn decode(bytes: &[u8]) -> Script {
 }
 
 fn build(choices: &mut dyn Choices, unit: u64) -> Build {
-    let max = [2, 1, 3, 4, 0][choices.below(5) as usize];
+    let max = MAXIMA[choices.below(5) as usize];
     Build {
         min: choices.below(max.min(2) + 1),
         max,
-        keep_alive: [0, 0, 3, 7][choices.below(4) as usize] * unit,
-        slice: [None, None, Some(0), Some(3 * unit)][choices.below(4) as usize],
+        keep_alive: KEEP_ALIVES[choices.below(4) as usize] * unit,
+        slice: SLICES[choices.below(4) as usize].map(|slice| slice * unit),
         helpers: 1 - choices.below(2),
         lifo: choices.below(3) == 2,
         auto: choices.below(3) == 2,
@@ -251,7 +263,7 @@ impl Writer<'_> {
     fn submission(&mut self) -> Option<Submission> {
         let key = Key(self.keys);
         self.keys = self.keys.checked_add(1)?;
-        let priority = [None, None, None, None, Some(-1), Some(1), Some(0), Some(2)][self.below(8) as usize];
+        let priority = PRIORITIES[self.below(8) as usize];
         let name = NAMES.get(self.below(8) as usize).map(|name| (*name).to_owned());
         Some(Submission { key, name, priority, body: self.body(STEPS.len()) })
     }

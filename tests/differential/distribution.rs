@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use copool::spec::script::{Op, Script, Step};
 use copool_model::choices::Seeded;
-use copool_model::generate::{OPS, STEPS, Size, script};
+use copool_model::generate::{OPS, STEPS, Size, decode, encode, script};
 
 /// How many scripts are looked at.
 const SCRIPTS: u64 = 4_000;
@@ -51,6 +51,15 @@ fn table(words: &[&str], scripts: &[Words]) -> Vec<(String, u64, u64)> {
         ((*word).to_owned(), present * 100 / scripts.len().max(1) as u64, often)
     };
     words.iter().map(row).collect()
+}
+
+#[test]
+fn whatever_is_drawn_is_said_by_bytes() {
+    for seed in 0..SCRIPTS {
+        let drawn = script(&mut Seeded::new(seed), Size::SINGLE);
+        let bytes = encode(&drawn).unwrap_or_else(|| panic!("no bytes say\n{drawn}"));
+        assert_eq!(decode(&bytes), drawn, "\n{drawn}");
+    }
 }
 
 #[test]
