@@ -93,7 +93,7 @@ impl Queue {
     }
 
     /// Takes the next task, in the order that this module describes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(&self, post: &Post) -> Option<Task> {
         let shared = &*post.shared;
         let polls = self.polls.get().wrapping_add(1);

@@ -106,6 +106,7 @@ impl Seat {
         self.give_up_stacks();
         self.leave_tidy();
         self.set_deadline(None);
+        self.stop_searching();
         shared.pass_on();
         end
     }
@@ -144,6 +145,10 @@ impl Seat {
             }
             let worker = self.ready.borrow_mut().pop_front();
             if let Some(worker) = worker {
+                if !worker.is_poller() {
+                    // It has a task of its own, which may take long.
+                    self.found();
+                }
                 self.turn(worker);
                 continue;
             }
@@ -193,6 +198,7 @@ impl Seat {
     /// One turn of a worker: arrow 5, and what its coroutine asks for when it comes back.
     #[inline(always)]
     pub(crate) fn turn(&self, worker: Box<Worker>) {
+        debug_assert!(worker.is_poller() || !self.searching.get(), "who resumes a task does not search");
         if worker.is_poller() {
             self.pollers.set(self.pollers.get() - 1);
         }
@@ -270,6 +276,8 @@ impl Seat {
     pub(crate) fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
         let watches = self.watch(goal);
+        // What was pushed until now is seen below.
+        self.stop_searching();
         // A sleeping seat keeps no stack from the others.
         self.give_up_stacks();
         self.post.set_asks_for_stall(goal.ends_by_stall());
@@ -291,11 +299,29 @@ impl Seat {
             // Something is on its way that this seat cannot take yet; let its bringer go on.
             thread::yield_now();
         }
-        self.post.rise();
+        self.searching.set(self.post.rise());
+        if self.has_news() {
+            self.found();
+        }
         if watches {
             self.unwatch(goal);
         }
         self.requeue_held();
+    }
+
+    /// A seat that was called has found something to do: who else sleeps is for what else is queued.
+    pub(crate) fn found(&self) {
+        if self.searching.get() {
+            self.stop_searching();
+            self.shared().pass_on();
+        }
+    }
+
+    /// Ends the search that the seat was called for, if it was. It looks for tasks, or has another seat look, after this.
+    pub(crate) fn stop_searching(&self) {
+        if self.searching.take() {
+            self.shared().signals.end_search();
+        }
     }
 
     /// Whether a task waits and a worker could be had for it.

@@ -100,6 +100,12 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
     let place = seat.post.id;
     let mut held = first;
     let mut turn = 0;
+    if seat.searching.get() && held.is_none() && !seat.is_retiring() {
+        held = search(seat, id);
+        if held.is_none() {
+            return Exit::PollFailed;
+        }
+    }
     loop {
         if seat.is_retiring() {
             // Its task goes back to a queue when the drive ends.
@@ -143,11 +149,26 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
     }
 }
 
+/// The first poll of a seat that was woken for a task. The next seat is woken before the task runs, which may take long.
+#[cold]
+#[inline(never)]
+fn search(seat: &Seat, id: WorkerId) -> Option<Task> {
+    let place = seat.post.id;
+    seat.task_polled(place, id);
+    let task = seat.queue.poll(&seat.post);
+    match task {
+        Some(_) => seat.found(),
+        None => seat.poll_failed(place, id),
+    }
+    task
+}
+
 /// Runs one task to its end, through all its suspensions.
 fn run(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, task: Task) -> Polled {
     let (post, shared) = (&*seat.post, &*seat.post.shared);
     let core = task.core();
     let task_id = core.id;
+    debug_assert!(!seat.searching.get(), "who runs a task does not search");
     post.roster.enter(core);
     if core.word.start() == Start::Tombstone {
         post.roster.leave_new(|| shared.signals.read().is_abandoning());

@@ -18,6 +18,8 @@ mod lane;
 mod limits;
 #[path = "loom_pool/roster.rs"]
 mod roster;
+#[path = "loom_pool/search.rs"]
+mod search;
 #[path = "loom_pool/sleep.rs"]
 mod sleep;
 #[path = "loom_pool/steal.rs"]

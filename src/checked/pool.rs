@@ -277,6 +277,26 @@ impl Core {
         self.0.signals.read().has_sleepers()
     }
 
+    /// Wakes a sleeper to search for a task, as after a push.
+    pub fn call(&self) {
+        self.0.wake_one();
+    }
+
+    /// The first half of a call that finds no sleeper.
+    pub fn begin_call_in_vain(&self) {
+        assert!(self.0.signals.begin_search(), "nobody searches yet");
+    }
+
+    /// The other half.
+    pub fn end_call_in_vain(&self) {
+        self.0.found_nobody();
+    }
+
+    /// Whether a seat searches, or is being called.
+    pub fn is_searching(&self) -> bool {
+        self.0.signals.read().is_searching()
+    }
+
     /// Whether somebody is counted as waiting for quiet.
     pub fn has_watchers(&self) -> bool {
         self.0.signals.read().has_watchers()
@@ -314,7 +334,9 @@ impl Core {
 /// Takes a task as a worker of this seat does.
 pub fn poll(seat: &CoroutinePool) -> Option<Polled> {
     let seat = seat.seat();
-    seat.queue.poll(&seat.post).map(Polled)
+    let task = seat.queue.poll(&seat.post)?;
+    seat.found();
+    Some(Polled(task))
 }
 
 /// A stack of a pool's.

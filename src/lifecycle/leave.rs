@@ -66,7 +66,9 @@ impl Seat {
         if !self.has_news() {
             self.post.sleep(None);
         }
-        self.post.rise();
+        if self.post.rise() {
+            self.shared().signals.end_search();
+        }
         // Whoever woke this seat for a task, just before it began to leave, meant one that can run it.
         self.shared().pass_on();
     }

@@ -13,6 +13,7 @@
 //! | `DROPPED` | the owner was dropped: not even tasks in `stop` are spared |
 //! | `STOPPED` | nothing runs and no worker lives; set once |
 //! | `LOWERED` | `max_size` was lowered below the count of workers: those between two tasks leave |
+//! | `SEARCHING` | a seat was woken for a task, and has neither found one nor given up |
 //! | sleepers | how many seats have announced that they are about to block |
 //! | watchers | how many threads wait for the pool to become quiet |
 
@@ -25,6 +26,7 @@ const ABANDON: u64 = 1 << 1;
 const DROPPED: u64 = 1 << 2;
 const STOPPED: u64 = 1 << 3;
 const LOWERED: u64 = 1 << 4;
+const SEARCHING: u64 = 1 << 5;
 const SLEEPER: u64 = 1 << 8;
 const SLEEPERS: u64 = ((1 << 28) - 1) * SLEEPER;
 const WATCHER: u64 = 1 << 36;
@@ -68,6 +70,11 @@ impl Reading {
 
     pub(crate) fn has_sleepers(self) -> bool {
         self.0 & SLEEPERS != 0
+    }
+
+    #[cfg(any(feature = "loom", feature = "shuttle"))]
+    pub(crate) fn is_searching(self) -> bool {
+        self.0 & SEARCHING != 0
     }
 
     pub(crate) fn has_watchers(self) -> bool {
@@ -130,6 +137,20 @@ impl Signals {
             // Ordering: AcqRel, as all changes of this word.
             self.0.fetch_and(!LOWERED, Ordering::AcqRel);
         }
+    }
+
+    /// A seat is to be woken for a task. `false` if one is, or searches, already: it answers for what the caller has pushed, as
+    /// its search ends after this, and whoever ends it looks after that.
+    #[must_use]
+    pub(crate) fn begin_search(&self) -> bool {
+        self.set(SEARCHING)
+    }
+
+    /// The seat that searched has found a task, or gives up. It looks for what else is queued after this.
+    pub(crate) fn end_search(&self) {
+        // Ordering: AcqRel; Acquire pairs with the Release of each `begin_search` that has failed since the search began, so
+        // that the look after this sees what was pushed before. One that comes later does not fail.
+        self.0.fetch_and(!SEARCHING, Ordering::AcqRel);
     }
 
     pub(crate) fn add_sleeper(&self) {

@@ -2,8 +2,8 @@
 //!
 //! A seat goes to sleep in four steps: it announces it (`announce`), executes the heavy fence, looks again at every
 //! source of work, and only then parks. Whoever brings work pushes it first, executes the light fence, and then reads
-//! whether anybody sleeps. One of the two sees the other (L2). The whole pool sleeps and wakes under loom and shuttle in `tests/smoke_loom.rs` and
-//! `tests/smoke_shuttle.rs`.
+//! whether anybody sleeps. One of the two sees the other (L2). Who of several sleepers is woken says [`waking`](super::waking).
+//! The whole pool sleeps and wakes under loom and shuttle in `tests/smoke_loom.rs` and `tests/smoke_shuttle.rs`.
 
 use std::time::Instant;
 
@@ -12,8 +12,15 @@ use copool_spec::SeatId;
 use super::tally::Tally;
 use super::{Parker, Shared};
 use crate::sync::deque::Stealer;
-use crate::sync::{Arc, AtomicBool, AtomicPtr, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
+use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
 use crate::task::{Core, Task};
+
+/// The seat does not sleep, or was woken.
+const AWAKE: u32 = 0;
+/// The seat has announced that it sleeps.
+const ASLEEP: u32 = 1;
+/// The seat was woken for a task and searches, as it learns when it rises.
+const CALLED: u32 = 2;
 
 /// The shared half of a seat.
 pub(crate) struct Post {
@@ -26,8 +33,8 @@ pub(crate) struct Post {
     pub(crate) held: Mutex<Vec<Task>>,
     mail: Mail,
     parker: Parker,
-    /// Announced, and not yet woken.
-    sleeping: AtomicBool,
+    /// [`AWAKE`], [`ASLEEP`] or [`CALLED`].
+    state: AtomicU32,
     /// It waits only for notes now, and takes no task any more.
     leaving: AtomicBool,
     /// The drive that sleeps here ends when the pool is stalled.
@@ -45,7 +52,7 @@ impl Post {
             held: Mutex::new(Vec::new()),
             mail: Mail::new(),
             parker: Parker::new(),
-            sleeping: AtomicBool::new(false),
+            state: AtomicU32::new(AWAKE),
             leaving: AtomicBool::new(false),
             asks_for_stall: AtomicBool::new(false),
         }
@@ -103,7 +110,7 @@ impl Post {
         // Ordering: Release pairs with the Acquire of whoever takes the announcement back, whose decrement must not come
         // before the increment above. The fence below orders it before the look again, and pairs with the light fence of
         // whoever brings work and then reads it.
-        self.sleeping.swap(true, Ordering::Release);
+        self.state.swap(ASLEEP, Ordering::Release);
         heavy_fence();
     }
 
@@ -112,24 +119,36 @@ impl Post {
         self.parker.park(deadline);
     }
 
-    /// Takes the announcement back, if no waker has.
-    pub(crate) fn rise(&self) {
-        // Ordering: AcqRel; of the seat and its wakers one takes the announcement back, and follows what the other did. The
-        // count is all that depends on it, and the seat, which counted itself, needs it for nothing.
-        if self.sleeping.swap(false, Ordering::AcqRel) {
+    /// Takes the announcement back, if no waker has. Whether the seat was called to search for a task.
+    #[must_use]
+    pub(crate) fn rise(&self) -> bool {
+        // Ordering: AcqRel; of the seat and its wakers one takes the announcement back, and follows what the other did: the
+        // count, and the mark that somebody searches, which a called seat takes back.
+        let before = self.state.swap(AWAKE, Ordering::AcqRel);
+        if before == ASLEEP {
             self.shared.signals.remove_sleeper();
         }
+        before == CALLED
     }
 
     /// Wakes the seat if it has announced that it sleeps; `false` if it has not. The caller has a fence before.
     pub(crate) fn wake(&self) -> bool {
-        // Ordering: Relaxed; the caller's fence orders its push before this. If it reads false, the seat's look again
-        // comes after the push.
-        if !self.sleeping.load(Ordering::Relaxed) {
+        self.end_sleep(AWAKE)
+    }
+
+    /// As `wake`, to search for a task. The caller has begun the search.
+    pub(crate) fn call(&self) -> bool {
+        self.end_sleep(CALLED)
+    }
+
+    fn end_sleep(&self, state: u32) -> bool {
+        // Ordering: Relaxed; the caller's fence orders its push before this. If it does not sleep, the seat's look
+        // again comes after the push.
+        if self.state.load(Ordering::Relaxed) != ASLEEP {
             return false;
         }
-        // Ordering: AcqRel, as in `rise`.
-        if !self.sleeping.swap(false, Ordering::AcqRel) {
+        // Ordering: AcqRel, as in `rise`; Relaxed on failure, as above.
+        if self.state.compare_exchange(ASLEEP, state, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return false;
         }
         self.shared.signals.remove_sleeper();

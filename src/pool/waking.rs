@@ -4,10 +4,26 @@
 //! looks whether anybody sleeps or watches; whoever is about to sleep announces it, executes the heavy fence, and looks
 //! again. A wake-up for a task goes to one sleeper: if that one cannot take the task (its drive ends), it passes the
 //! wake-up on ([`Shared::pass_on`]).
+//!
+//! **One searches at a time.** Until the seat that was woken for a task has found one, or has given up, nobody else is woken
+//! for a task: with more seats than processors each push would otherwise wake one more, which finds nothing. Invariant: while
+//! a task is queued that could run and a seat sleeps, somebody searches, or is between two steps of this:
+//!
+//! 1. Whoever has pushed and sees sleepers sets `SEARCHING`. If it was set already, the waking is left to who took it first.
+//! 2. Who has set it wakes a sleeper. If it finds none, it clears the mark, and then looks for a sleeper once more, for those
+//!    who have left their waking to it.
+//! 3. The woken seat clears the mark as soon as it has polled a task, before it runs it, or is about to do something else
+//!    (it resumes a task of its own; its drive ends), and then sees to what else is queued, from 1 on. One that finds nothing
+//!    clears it before it announces that it sleeps again, so that its look again comes later.
+//!
+//! Setting and clearing are read-modify-writes of one word, and whoever clears looks afterwards. So a push whose wake-up was
+//! left to somebody comes before the clearing, and is seen by the look after it; or it finds the mark cleared. This needs no
+//! fence. A searching seat that the system does not let run holds up the waking of others, for as long as all processors are
+//! busy. `tests/loom_pool/search.rs` has the checks.
 
 use copool_spec::Tell;
 
-use super::Shared;
+use super::{Post, Shared};
 use crate::sync::{Ordering, heavy_fence, light_fence};
 use crate::task::{self, Waiter};
 
@@ -22,21 +38,37 @@ impl Shared {
         self.shared_work() || self.registry.lock().posts.iter().any(|post| !post.stealer.is_empty())
     }
 
-    /// After a push: wakes a sleeper, if there is one.
+    /// After a push: wakes a sleeper, if there is one, unless one that was woken still searches (see the module's text).
     #[cold]
     pub(crate) fn wake_one(&self) {
+        if self.signals.begin_search() && !self.wake_any(Post::call) {
+            self.found_nobody();
+        }
+    }
+
+    /// Nobody sleeps whom a search could be given to. Whoever left the waking to the caller meanwhile has seen a sleeper,
+    /// which may have come after the caller's look.
+    #[cold]
+    pub(crate) fn found_nobody(&self) {
+        self.signals.end_search();
+        self.wake_any(Post::wake);
+    }
+
+    /// Wakes a sleeper in this way; `false` if there is none.
+    pub(crate) fn wake_any(&self, wake: fn(&Post) -> bool) -> bool {
         let posts = self.posts();
         if posts.is_empty() {
-            return;
+            return false;
         }
         // Ordering: Relaxed; it only spreads the wake-ups.
         let from = self.next_wake.fetch_add(1, Ordering::Relaxed);
         for n in 0..posts.len() {
             let post = &posts[from.wrapping_add(n) % posts.len()];
-            if !post.is_leaving() && post.wake() {
-                return;
+            if !post.is_leaving() && wake(post) {
+                return true;
             }
         }
+        false
     }
 
     /// Has every sleeping seat look again.

@@ -71,6 +71,8 @@ pub(crate) struct Seat {
     pub(crate) outer_panic: Cell<bool>,
     /// The last attempt to get a stack failed.
     pub(crate) exhausted: Cell<bool>,
+    /// It was called to search for a task, and has not found one yet.
+    pub(crate) searching: Cell<bool>,
     pub(crate) drives: Cell<u64>,
     /// How many times stacks had been given back to the pool when this seat last wanted one.
     pub(crate) given_seen: Cell<u64>,
@@ -124,6 +126,7 @@ impl Seat {
             orphan: Cell::new(None),
             outer_panic: Cell::new(false),
             exhausted: Cell::new(false),
+            searching: Cell::new(false),
             drives: Cell::new(0),
             given_seen: Cell::new(0),
             turns: Cell::new(0),

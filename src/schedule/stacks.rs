@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 
 use super::Seat;
-use crate::pool::Shared;
+use crate::pool::{Post, Shared};
 use crate::stack::{LEAST_REST, Look, Stack};
 use crate::sync::{Ordering, light_fence};
 use crate::worker::Worker;
@@ -78,7 +78,7 @@ impl Seat {
         if look.is_new && look.next.is_some() {
             light_fence();
             if shared.signals.read().has_sleepers() {
-                shared.wake_one();
+                shared.wake_any(Post::wake);
             }
         }
     }

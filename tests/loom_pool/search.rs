@@ -1,0 +1,104 @@
+//! The search: who is woken for a task, who leaves the waking to a seat that searches, and who wakes the next one (L2).
+//!
+//! As in `sleep`, the seats poll and sleep by the pool's own functions and run nothing; a wake-up that is lost ends a model
+//! in loom's deadlock. A call without a push stands for one whose task somebody else has taken.
+
+use std::sync::Arc;
+
+use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::checked::Gate;
+use copool_model::under_loom::checked::pool::{self, Core, Polled};
+use copool_model::under_loom::{Cancel, CoroutinePool, JoinHandle, PoolHandle};
+
+/// Polls, and sleeps whenever there is nothing.
+fn await_task(seat: &CoroutinePool) -> Polled {
+    loop {
+        if let Some(task) = pool::poll(seat) {
+            return task;
+        }
+        pool::doze(seat);
+    }
+}
+
+/// Nobody sleeps or searches, and nothing waits, once `tasks` are cancelled.
+fn assert_over(seat: &CoroutinePool, tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    let core = Core::of(seat);
+    assert!(!core.has_sleepers() && !core.is_searching());
+    assert_eq!(core.drain(), 0);
+    tasks.into_iter().for_each(|task| assert_ne!(task.cancel(), Cancel::AlreadyEnded));
+    assert_eq!((seat.size(), seat.outstanding()), (0, 0));
+}
+
+fn submit(handle: &PoolHandle) -> JoinHandle<()> {
+    handle.spawn(|| ()).unwrap()
+}
+
+#[test]
+fn a_seat_that_gives_up_its_search_misses_no_task_whose_waking_was_left_to_it() {
+    for bounds in [Bounds::preemptions().unreduced(), Bounds::preemptions().uneven()] {
+        check("search: a call for nothing, and then a task", bounds, || {
+            let seat = CoroutinePool::builder().build().unwrap();
+            let submitter = thread::spawn({
+                let (core, handle) = (Core::of(&seat), seat.handle());
+                move || {
+                    core.call();
+                    submit(&handle)
+                }
+            });
+            let polled = await_task(&seat);
+            // A call that came after that is heard by the next to look.
+            let task = submitter.join().unwrap();
+            assert_eq!(polled.id(), task.id());
+            assert_over(&seat, [task]);
+        });
+    }
+}
+
+#[test]
+fn a_call_that_finds_nobody_asleep_answers_for_those_that_left_the_waking_to_it() {
+    check("search: a call that finds nobody, and a task", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        Core::of(&seat).begin_call_in_vain();
+        let caller = thread::spawn({
+            let core = Core::of(&seat);
+            move || core.end_call_in_vain()
+        });
+        let submitter = thread::spawn({
+            let handle = seat.handle();
+            move || submit(&handle)
+        });
+        let polled = await_task(&seat);
+        caller.join().unwrap();
+        let task = submitter.join().unwrap();
+        assert_eq!(polled.id(), task.id());
+        assert_over(&seat, [task]);
+    });
+}
+
+#[test]
+fn a_seat_that_finds_a_task_has_another_woken_for_the_next() {
+    check("search: two seats, one call, a task for each", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let found = Arc::new(Gate::new());
+        let other = thread::spawn({
+            let (handle, found) = (seat.handle(), Arc::clone(&found));
+            move || {
+                let seat = handle.attach().unwrap();
+                let id = await_task(&seat).id();
+                // A seat that leaves would wake the other one.
+                found.wait();
+                id
+            }
+        });
+        let submitter = thread::spawn({
+            let handle = seat.handle();
+            move || [submit(&handle), submit(&handle)]
+        });
+        let here = await_task(&seat).id();
+        found.open(0);
+        let there = other.join().unwrap();
+        let tasks = submitter.join().unwrap();
+        assert!(tasks.iter().all(|task| [here, there].contains(&task.id())));
+        assert_over(&seat, tasks);
+    });
+}
