@@ -15,7 +15,7 @@ use std::time::Duration;
 use copool_spec::{Tell, WorkerId, WorkerState};
 use corosensei::CoroutineResult;
 
-pub(crate) use limits::{Limits, MOST, Refused};
+pub(crate) use limits::{Limits, MOST, Numbers, Refused};
 
 use crate::here;
 use crate::pool::Shared;

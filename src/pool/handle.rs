@@ -7,6 +7,7 @@ use std::time::Duration;
 use copool_spec::{Cancel, PoolId, PoolState, Tell};
 
 use super::{CoroutinePool, Counters, Shared, TaskBuilder};
+use crate::creator::Numbers;
 use crate::error::{AttachError, JoinError, LimitError, Rejected};
 use crate::here::{self, own_seat};
 use crate::lifecycle::StopReport;
@@ -221,8 +222,8 @@ impl PoolHandle {
     /// # Errors
     /// [`LimitError::MinAboveMax`].
     pub fn set_min_size(&self, min_size: u32) -> Result<(), LimitError> {
-        self.shared.limits.set_min(min_size)?;
-        self.limits_moved();
+        let limits = self.shared.limits.set_min(min_size)?;
+        self.limits_moved(limits);
         Ok(())
     }
 
@@ -235,18 +236,18 @@ impl PoolHandle {
         if limits.running > limits.max {
             self.shared.signals.lower(true);
         }
-        self.limits_moved();
+        self.limits_moved(limits);
         Ok(())
     }
 
     /// Changes the keep-alive, for workers that idle already too.
     pub fn set_keep_alive(&self, keep_alive: Duration) {
         self.shared.set_keep_alive(keep_alive);
-        self.limits_moved();
+        self.limits_moved(self.shared.limits.load());
     }
 
-    fn limits_moved(&self) {
-        let limits = self.shared.limits.load();
+    /// Tells the limits as this change has left them: another may have changed them since.
+    fn limits_moved(&self, limits: Numbers) {
         let keep_alive = u64::try_from(self.shared.keep_alive().as_nanos()).unwrap_or(u64::MAX);
         self.shared.limits_changed(limits.min, limits.max, keep_alive);
         if self.shared.signals.read().is_lowered() {
