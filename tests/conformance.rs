@@ -7,6 +7,8 @@
 #[path = "conformance/catalog.rs"]
 mod catalog;
 mod common;
+#[path = "common/draw.rs"]
+mod draw;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +22,6 @@ use copool::spec::{Event, Params};
 use copool::{CoroutinePool, Listener};
 use copool_model::compare::{self, Run, exact, judge_log};
 use copool_model::generate::Case;
-use quickcheck::QuickCheck;
 
 /// Runs a script of one thread, drops the pool, and keeps what there is to know.
 fn run(script: &Script) -> Run {
@@ -70,6 +71,9 @@ fn the_spec_accepts_what_each_written_script_does() {
     assert!(wrong.is_empty(), "{} scripts are not accepted:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
+/// How large a drawn script gets.
+const SIZE: usize = 100;
+
 /// How many scripts are drawn.
 fn cases() -> u64 {
     std::env::var("COPOOL_CONFORMANCE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
@@ -77,7 +81,7 @@ fn cases() -> u64 {
 
 /// Checks that many drawn scripts; says how many.
 fn draw(cases: u64, property: fn(Case) -> Result<(), Rejected>) {
-    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    draw::draw(cases, SIZE).quickcheck(property);
     println!("{cases} scripts were drawn");
 }
 

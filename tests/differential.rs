@@ -11,6 +11,8 @@ mod common;
 mod corpus;
 #[path = "differential/distribution.rs"]
 mod distribution;
+#[path = "common/draw.rs"]
+mod draw;
 #[path = "differential/liars.rs"]
 mod liars;
 
@@ -22,7 +24,7 @@ use copool::spec::script::Script;
 use copool_model::compare::{KNOWN, Mismatch, exact};
 use copool_model::generate::Case;
 use copool_model::{Logged, ModelPool};
-use quickcheck::QuickCheck;
+use draw::draw;
 
 /// What the reference is.
 type Reference = ModelPool;
@@ -59,6 +61,6 @@ fn any_script_of_one_thread_does_the_same_in_both_pools() {
         agree::<Reference, Scripted>(&case.0).map_err(Explained)
     }
     let property: fn(Case) -> Result<(), Explained> = same;
-    QuickCheck::new().tests(cases()).max_tests(cases()).min_tests_passed(cases().max(1)).quickcheck(property);
+    draw(cases(), 100).quickcheck(property);
     println!("{} scripts were drawn", cases());
 }

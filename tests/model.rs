@@ -6,6 +6,8 @@
 #[path = "conformance/catalog.rs"]
 mod catalog;
 mod common;
+#[path = "common/draw.rs"]
+mod draw;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,7 +23,7 @@ use copool_model::compare::{Run, difference, exact, judge_log, looks, run, run_o
 use copool_model::generate::Case;
 use copool_model::sync::System;
 use copool_model::{Logged, ModelPool, Passing};
-use quickcheck::QuickCheck;
+use draw::draw;
 
 type Model = ModelPool<System>;
 
@@ -55,6 +57,9 @@ fn both_pools_do_the_same_in_each_written_script() {
     assert!(wrong.is_empty(), "{} scripts differ:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
+/// How large a drawn script gets.
+const SIZE: usize = 100;
+
 /// How many scripts are drawn.
 fn cases() -> u64 {
     std::env::var("COPOOL_MODEL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
@@ -67,7 +72,7 @@ fn both_pools_do_the_same_in_any_script_of_one_thread() {
     }
     let cases = cases();
     let property: fn(Case) -> Result<(), Wrong> = alike;
-    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    draw(cases, SIZE).quickcheck(property);
     println!("{cases} scripts were drawn");
 }
 
@@ -158,7 +163,7 @@ fn both_pools_do_the_same_if_several_threads_take_turns() {
     }
     let cases = cases() / 2;
     let property: fn(Case, Vec<u8>) -> Result<(), Wrong> = alike;
-    QuickCheck::new().tests(cases).max_tests(cases).min_tests_passed(cases.max(1)).quickcheck(property);
+    draw(cases, SIZE).quickcheck(property);
     println!("{cases} scripts were drawn");
 }
 

@@ -4,6 +4,8 @@
 //! The expected order comes from [`Sources`], which is the rule of the pool's queues in a few lines.
 
 mod common;
+#[path = "common/draw.rs"]
+mod draw;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use common::within;
 use copool::{Cancel, CoroutinePool, DriveEnd, LocalOrder, PoolHandle, VirtualClock, delay, park, suspend};
-use quickcheck::{Gen, QuickCheck};
+use draw::draw;
 
 /// Every so many polls the injector is looked at first.
 const INJECTOR_EVERY: u32 = 61;
@@ -195,7 +197,7 @@ fn any_mix_runs_as_the_rule_says() {
     }
     within("any mix", || {
         let check: fn(Vec<(i8, bool)>, bool) -> bool = as_the_rule_says;
-        QuickCheck::new().tests(40).rng(Gen::new(2000)).quickcheck(check);
+        draw(40, 2000).quickcheck(check);
     });
 }
 

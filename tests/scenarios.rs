@@ -6,6 +6,8 @@ mod audit;
 #[path = "scenarios/cast.rs"]
 mod cast;
 mod common;
+#[path = "common/draw.rs"]
+mod draw;
 #[path = "common/live.rs"]
 mod live;
 #[path = "common/log.rs"]

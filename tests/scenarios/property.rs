@@ -7,9 +7,10 @@ use std::time::Duration;
 use copool::spec::Event;
 use copool::{CoroutinePool, DriveEnd, DriveError, JoinHandle, Listener, PoolHandle, PoolState, TaskRef, VirtualClock};
 use copool::{LocalOrder, checkpoint, delay, park, park_timeout, suspend, syscall};
-use quickcheck::{Arbitrary, Gen, QuickCheck};
+use quickcheck::{Arbitrary, Gen};
 
 use crate::common::within;
+use crate::draw::draw;
 use crate::live::{Live, Token};
 use crate::log::Log;
 
@@ -293,5 +294,5 @@ fn any_script_keeps_the_numbers_and_ends_clean() {
         within(what, move || play(&script));
         true
     }
-    QuickCheck::new().tests(1_000).rng(Gen::new(30)).quickcheck(clean as fn(Script) -> bool);
+    draw(1_000, 30).quickcheck(clean as fn(Script) -> bool);
 }
