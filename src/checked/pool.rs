@@ -360,6 +360,32 @@ pub fn doze(seat: &CoroutinePool) {
     seat.seat().block(Goal::Stopped { patient: false });
 }
 
+/// Only announces it.
+pub fn announce(seat: &CoroutinePool) {
+    seat.seat().post.announce();
+}
+
+/// Takes the announcement back, if nobody else has.
+pub fn rise(seat: &CoroutinePool) {
+    seat.seat().post.rise();
+}
+
+/// A seat as those see it who wake it.
+#[derive(Clone)]
+pub struct Sleeper(Arc<Post>);
+
+impl Sleeper {
+    /// This seat.
+    pub fn of(seat: &CoroutinePool) -> Self {
+        Self(Arc::clone(&seat.seat().post))
+    }
+
+    /// Takes its announcement back, if there is one.
+    pub fn wake(&self) -> bool {
+        self.0.wake()
+    }
+}
+
 /// The same for a seat that waits until every task has its outcome.
 pub fn doze_until_quiet(seat: &CoroutinePool) {
     seat.seat().block(Goal::Drained);

@@ -1,7 +1,7 @@
 //! The signals word: what a submission or a completion has to look at, in one read-mostly word of the pool.
 //!
-//! What a flag was set after comes with the flag, so setters release and readers acquire. The counts carry nothing: for
-//! them Relaxed would do, as read-modify-writes they keep what the flags release, and the fences order them.
+//! What a flag was set after comes with the flag, so setters release and readers acquire. The counts carry nothing: their
+//! changes are Relaxed, as read-modify-writes keep what the flags release, and the fences order them.
 //!
 //! In a running pool where nobody sleeps and nobody watches it is zero, and the hot paths read it and go on. It
 //! changes by read-modify-write only.
@@ -154,24 +154,24 @@ impl Signals {
     }
 
     pub(crate) fn add_sleeper(&self) {
-        // Ordering: AcqRel, as all changes of this word; the fence that follows orders it before looking again.
-        self.0.fetch_add(SLEEPER, Ordering::AcqRel);
+        // Ordering: Relaxed, as all changes of the counts; the fence that follows orders it before looking again.
+        self.0.fetch_add(SLEEPER, Ordering::Relaxed);
     }
 
     pub(crate) fn remove_sleeper(&self) {
-        // Ordering: AcqRel, as all changes of this word.
-        let before = self.0.fetch_sub(SLEEPER, Ordering::AcqRel);
+        // Ordering: Relaxed, as all changes of the counts; that it comes after the increment is what `Post` sees to.
+        let before = self.0.fetch_sub(SLEEPER, Ordering::Relaxed);
         debug_assert_ne!(before & SLEEPERS, 0, "woke a sleeper that nobody announced");
     }
 
     pub(crate) fn add_watcher(&self) {
-        // Ordering: AcqRel, as all changes of this word; the fence that follows orders it before looking again.
-        self.0.fetch_add(WATCHER, Ordering::AcqRel);
+        // Ordering: Relaxed, as all changes of the counts; the fence that follows orders it before looking again.
+        self.0.fetch_add(WATCHER, Ordering::Relaxed);
     }
 
     pub(crate) fn remove_watcher(&self) {
-        // Ordering: AcqRel, as all changes of this word.
-        let before = self.0.fetch_sub(WATCHER, Ordering::AcqRel);
+        // Ordering: Relaxed, as all changes of the counts; whoever counted takes it back.
+        let before = self.0.fetch_sub(WATCHER, Ordering::Relaxed);
         debug_assert_ne!(before & WATCHERS, 0, "removed a watcher that nobody added");
     }
 }

@@ -3,8 +3,10 @@
 //! The seats poll and sleep by the pool's own functions, but run nothing: a task is taken, not started. Timeouts are
 //! left out; a wake-up that is lost ends a model in loom's deadlock.
 
+use std::sync::Arc;
+
 use copool_model::loom::{Bounds, check, thread};
-use copool_model::under_loom::checked::pool::{self, Core, Polled};
+use copool_model::under_loom::checked::pool::{self, Core, Polled, Sleeper, Witness};
 use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, JoinHandle, PoolHandle, park};
 
 /// Polls, and sleeps whenever there is nothing.
@@ -83,6 +85,29 @@ fn of_two_seats_going_to_sleep_one_takes_the_task_and_the_other_the_next() {
         let tasks = submitter.join().unwrap();
         assert!(tasks.iter().all(|task| [here, there].contains(&task.id())));
         assert_awake_and_empty(&Core::of(&seat), &seat, tasks);
+    });
+}
+
+#[test]
+fn whoever_takes_an_announcement_back_comes_after_what_the_sleeper_did_before_it() {
+    check("sleep: an announcement is taken back", Bounds::complete(), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let (sleeper, before) = (Sleeper::of(&seat), Arc::new(Witness::new()));
+        let waker = thread::spawn({
+            let before = Arc::clone(&before);
+            move || {
+                if sleeper.wake() {
+                    before.read();
+                }
+            }
+        });
+        // In the place of the count of sleepers, which the waker reduces: loom runs the changes of two words in the program's
+        // order, but it knows whether one is ordered after the other.
+        before.write();
+        pool::announce(&seat);
+        waker.join().unwrap();
+        pool::rise(&seat);
+        assert!(!Core::of(&seat).has_sleepers());
     });
 }
 
