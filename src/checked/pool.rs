@@ -365,9 +365,9 @@ pub fn announce(seat: &CoroutinePool) {
     seat.seat().post.announce();
 }
 
-/// Takes the announcement back, if nobody else has.
-pub fn rise(seat: &CoroutinePool) {
-    seat.seat().post.rise();
+/// Takes the announcement back, if nobody else has. Whether the seat was called to search.
+pub fn rise(seat: &CoroutinePool) -> bool {
+    seat.seat().post.rise()
 }
 
 /// A seat as those see it who wake it.

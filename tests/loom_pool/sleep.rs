@@ -106,7 +106,7 @@ fn whoever_takes_an_announcement_back_comes_after_what_the_sleeper_did_before_it
         before.write();
         pool::announce(&seat);
         waker.join().unwrap();
-        pool::rise(&seat);
+        assert!(!pool::rise(&seat), "nobody has called it");
         assert!(!Core::of(&seat).has_sleepers());
     });
 }
