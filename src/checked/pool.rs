@@ -384,6 +384,11 @@ impl Sleeper {
     pub fn wake(&self) -> bool {
         self.0.wake()
     }
+
+    /// The same, to have it search.
+    pub fn call(&self) -> bool {
+        self.0.call()
+    }
 }
 
 /// The same for a seat that waits until every task has its outcome.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::Gate;
-use copool_model::under_loom::checked::pool::{self, Core, Polled};
+use copool_model::under_loom::checked::pool::{self, Core, Polled, Sleeper, Witness};
 use copool_model::under_loom::{Cancel, CoroutinePool, JoinHandle, PoolHandle};
 
 /// Polls, and sleeps whenever there is nothing.
@@ -52,6 +52,31 @@ fn a_seat_that_gives_up_its_search_misses_no_task_whose_waking_was_left_to_it() 
             assert_over(&seat, [task]);
         });
     }
+}
+
+#[test]
+fn a_seat_that_was_called_comes_after_what_its_caller_did_before_it() {
+    check("search: a call is heard", Bounds::complete(), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let (sleeper, before) = (Sleeper::of(&seat), Arc::new(Witness::new()));
+        pool::announce(&seat);
+        let caller = thread::spawn({
+            let before = Arc::clone(&before);
+            move || {
+                // In the place of the mark that somebody searches, which the seat clears: if it could do so before it is set,
+                // it would stay. Loom runs the changes of two words in the program's order, but it knows whether one is
+                // ordered after the other.
+                before.write();
+                sleeper.call()
+            }
+        });
+        let called = pool::rise(&seat);
+        if called {
+            before.read();
+        }
+        assert_eq!(caller.join().unwrap(), called);
+        assert!(!Core::of(&seat).has_sleepers());
+    });
 }
 
 #[test]
