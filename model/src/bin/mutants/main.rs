@@ -195,6 +195,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rotation_chooses_what_was_caught_but_not_by_luck() {
+        let texts = ["one", "two", "three"].map(|name| format!("== {name}\nA fault.\n@@ a.rs\n-x\n"));
+        let all = Mutant::parse("kind", &texts.concat()).unwrap();
+        let mut matrix = Matrix::default();
+        for (name, link) in [("kind/one", link::LOOM), ("kind/two", REAL_THREADS)] {
+            let run = link::Run::Caught { by: String::from("a test"), execution: None };
+            // It has no file, and keeps the row all the same.
+            let _unwritten = matrix.keep(name, matrix::Row::new(String::new(), link, &run, std::time::Duration::ZERO));
+        }
+        let wanted =
+            Wanted { words: Vec::new(), rotate: Some(10), list: false, table: false, differential: false, jobs: 1 };
+        let chosen: Vec<_> = wanted.choose(&all, &matrix).iter().map(|mutant| mutant.name.as_str()).collect();
+        assert_eq!(chosen, ["kind/one"]);
+    }
+
+    #[test]
     fn every_mutant_applies_and_has_a_name_of_its_own() {
         let all = all(&root()).unwrap_or_else(|stale| panic!("{stale}"));
         let mut names = std::collections::BTreeSet::new();
