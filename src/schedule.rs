@@ -284,7 +284,7 @@ impl Seat {
         self.post.announce();
         // All that could have changed without waking this seat is looked at again from here on, the times included.
         let expiry = shared.next_expiry();
-        let alarm = earliest(expiry, shared.tidy_stacks().next);
+        let alarm = earliest(expiry, shared.tidy_stacks(|clock| clock.now()).next);
         let until = earliest(earliest(self.next_timer(), alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
         let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();

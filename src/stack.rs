@@ -20,8 +20,9 @@
 //! has wanted for [`keep_alive`](crate::Builder::keep_alive), and for [`LEAST_REST`] at least, the pages go back to the
 //! system ([`Stacks::tidy`]), up to what is [`WARM`]; the addresses and the guard stay. How many have rested needs no
 //! clock where stacks are taken and given: the one given back last is taken first, so the others have rested for as long
-//! as there were never fewer (`shelf`). Only a seat that has nothing to do looks, and reads the clock only if more than
-//! what is warm lies idle: where it is about to sleep, for which it sets its alarm, and at the end of a drive.
+//! as there were never fewer (`shelf`). A seat looks where it is about to sleep, for which it sets its alarm, and at the end
+//! of a drive, and reads the clock only if more than what is warm lies idle. One that is never idle looks now and then, but
+//! only while it has timers armed, as it reads the clock for these; without any it gives nothing back.
 //!
 //! # Invariants
 //! - The memory of a [`Stack`] stays mapped, with its guard, until that stack is given back and its [`Stacks`] is

@@ -323,6 +323,7 @@ impl Seat {
             }
         }
         self.next_timer();
+        self.tidy_between(now);
     }
 
     /// Moves a task whose wait is over to the ready queue.

@@ -5,8 +5,10 @@
 //! pool was refused one. In the pool they rest, and what has rested for long is emptied.
 
 use std::mem::MaybeUninit;
+use std::time::Instant;
 
 use super::Seat;
+use crate::clock::Clock;
 use crate::pool::{Post, Shared};
 use crate::stack::{LEAST_REST, Look, Stack};
 use crate::sync::{Ordering, light_fence};
@@ -14,6 +16,9 @@ use crate::worker::Worker;
 
 /// How many stacks a seat keeps for itself.
 const STACKS_KEPT: usize = 256;
+
+/// How many turns of its workers a seat lets pass between two looks at the stacks that rest, while it is busy.
+const TIDY_EVERY: u32 = 64;
 
 /// For how many workers a seat keeps the memory. Under a checker and in fuzzing for none: there a use after the end shall be
 /// seen.
@@ -73,8 +78,20 @@ impl Seat {
     /// At the end of a drive, as [`tidy_stacks`](Shared::tidy_stacks). This seat may never be driven again, so a sleeper
     /// has to know when to look next.
     pub(crate) fn leave_tidy(&self) {
+        self.tell_of(self.shared().tidy_stacks(|clock| clock.now()));
+    }
+
+    /// In the middle of a drive, when the clock was read for another reason, as [`tidy_stacks`](Shared::tidy_stacks): a
+    /// seat that is always busy would come to it nowhere else.
+    pub(super) fn tidy_between(&self, now: Instant) {
+        if self.turns.get().is_multiple_of(TIDY_EVERY) {
+            self.tell_of(self.shared().tidy_stacks(|_| now));
+        }
+    }
+
+    /// What this look came upon, a sleeper may have to know: the seat is not about to sleep, so it sets no alarm.
+    fn tell_of(&self, look: Look) {
         let shared = self.shared();
-        let look = shared.tidy_stacks();
         if look.is_new && look.next.is_some() {
             light_fence();
             if shared.signals.read().has_sleepers() {
@@ -92,8 +109,8 @@ impl Shared {
     }
 
     /// Gives memory of stacks back to the system that have lain idle for the keep-alive.
-    pub(crate) fn tidy_stacks(&self) -> Look {
-        let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), self.clock.now()));
+    pub(crate) fn tidy_stacks(&self, now: impl FnOnce(&Clock) -> Instant) -> Look {
+        let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), now(&self.clock)));
         if look.emptied {
             // They could not be had meanwhile.
             self.stacks_returned();

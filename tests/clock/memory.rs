@@ -112,3 +112,31 @@ fn a_pool_of_few_stacks_empties_none() {
         assert_eq!(pass(&mut pool, &clock, SECOND * 1_000), 0);
     });
 }
+
+/// Has a seat be busy after a peak, without a pause, while time passes; says how many stacks were emptied meanwhile.
+fn busy(armed: bool) -> u64 {
+    let clock = VirtualClock::new();
+    let mut pool = pool(&clock, Duration::ZERO);
+    peak(&mut pool, 100);
+    let sleeper = armed.then(|| pool.spawn(|| copool::delay(SECOND * 1_000)).unwrap());
+    let handle = pool.handle();
+    let task = pool.spawn(move || {
+        for _ in 0..1_000 {
+            clock.advance(SECOND / 100);
+            copool::suspend();
+        }
+        handle.counters().stacks_emptied
+    });
+    let mut task = task.unwrap();
+    pool.try_schedule_task().unwrap();
+    drop(sleeper);
+    task.try_join().unwrap().unwrap()
+}
+
+#[test]
+fn a_seat_that_is_never_idle_looks_while_it_has_timers() {
+    within("a busy seat", || {
+        assert_eq!(busy(true), 100 - WARM - 2);
+        assert_eq!(busy(false), 0, "no clock is read for it");
+    });
+}
