@@ -173,19 +173,21 @@ fn all(root: &Path) -> Result<Vec<Mutant>, Stale> {
         mutants.extend(Mutant::parse(&kind, &fs::read_to_string(&file).map_err(unreadable)?)?);
     }
     mutants.extend(ordering::mutants(root)?);
-    explain(&mut mutants, &fs::read_to_string(directory.join("equivalent")).map_err(unreadable)?)?;
+    let reasons = |name: &str| fs::read_to_string(directory.join(name)).map_err(unreadable);
+    explain(&mut mutants, &reasons("equivalent")?, |mutant| &mut mutant.equivalent)?;
+    explain(&mut mutants, &reasons("unseen")?, |mutant| &mut mutant.unseen)?;
     Ok(mutants)
 }
 
-/// Notes why nothing can tell some generated mutants from the original: lines of a name, a colon and the reason.
-fn explain(mutants: &mut [Mutant], text: &str) -> Result<(), Stale> {
+/// Notes why nothing, or not the comparison, tells some mutants from the original: lines of a name, a colon and the reason.
+fn explain(mutants: &mut [Mutant], text: &str, place: fn(&mut Mutant) -> &mut Option<String>) -> Result<(), Stale> {
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let found = line.split_once(": ").and_then(|(name, why)| {
             let mutant = mutants.iter_mut().find(|mutant| mutant.name == name)?;
-            mutant.equivalent = Some(why.to_owned());
+            *place(mutant) = Some(why.to_owned());
             Some(())
         });
-        found.ok_or_else(|| Stale(format!("model/mutants/equivalent names no mutant: {line}")))?;
+        found.ok_or_else(|| Stale(format!("a reason in model/mutants names no mutant: {line}")))?;
     }
     Ok(())
 }

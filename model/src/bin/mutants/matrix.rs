@@ -111,18 +111,19 @@ impl Matrix {
             let row = self.rows.get(&mutant.name);
             sum.old += usize::from(row.is_some_and(|row| row.digest != *digest));
             let (link, by, when) = sum.verdict(row, mutant.equivalent.as_deref());
-            let differential = sum.comparison(row);
+            let differential = sum.comparison(row, mutant.unseen.as_deref());
             let fault = mutant.fault.replace('|', "\\|");
             let _ = writeln!(rows, "| `{}` | {fault} | {link} | {by} | {when} | {differential} |", mutant.name);
         }
         let day = self.rows.values().map(|row| row.day).max().map(date).unwrap_or_default();
         let links: Vec<String> = sum.links.iter().map(|(link, count)| format!("{link} {count}")).collect();
         let caught: usize = sum.links.values().sum();
-        let Sum { equivalent, survived, unknown, old, asked, compared, .. } = sum;
+        let Sum { equivalent, survived, unknown, old, asked, compared, explained, .. } = sum;
         format!(
             "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
              yet. {old} of the rows are from before the last change of the mutant or of a file that it changes. The \
-             comparison with the reference pool was asked of {asked} and finds {compared}.\n\n\
+             comparison with the reference pool was asked of {asked} and finds {compared}; of \
+             {explained} of the others it is said why not.\n\n\
              | mutant | fault | caught by | test | after | differential |\n|---|---|---|---|---|---|\n{rows}",
             mutants.len(),
             links.join(", "),
@@ -143,6 +144,8 @@ struct Sum<'a> {
     /// Of how many the comparison with the reference pool was asked, and how many of those it found.
     asked: usize,
     compared: usize,
+    /// Of how many of the others it is known why.
+    explained: usize,
 }
 
 impl<'a> Sum<'a> {
@@ -170,12 +173,19 @@ impl<'a> Sum<'a> {
         }
     }
 
-    /// Whether the comparison with the reference pool finds a mutant.
-    fn comparison(&mut self, row: Option<&Row>) -> String {
+    /// Whether the comparison with the reference pool finds a mutant, or why not.
+    fn comparison(&mut self, row: Option<&Row>, why: Option<&str>) -> String {
         let Some(found) = row.and_then(|row| row.differential) else { return String::new() };
         self.asked += 1;
         self.compared += usize::from(found.is_some());
-        found.map_or_else(|| "no".to_owned(), |seconds| format!("{seconds:.1} s"))
+        match (found, why) {
+            (Some(seconds), _) => format!("{seconds:.1} s"),
+            (None, Some(why)) => {
+                self.explained += 1;
+                format!("no: {why}")
+            }
+            (None, None) => "no".to_owned(),
+        }
     }
 }
 

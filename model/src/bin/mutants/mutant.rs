@@ -29,6 +29,8 @@ pub(crate) struct Mutant {
     pub(crate) fault: String,
     /// Why nothing can tell it from the original, if that is so.
     pub(crate) equivalent: Option<String>,
+    /// Why the comparison with the reference pool does not find it, if that is known.
+    pub(crate) unseen: Option<String>,
     pub(crate) hunks: Vec<Hunk>,
 }
 
@@ -61,7 +63,7 @@ impl Mutant {
             let wrong = |what: &str| Stale(format!("{kind}, line {}: {what}", number + 1));
             if let Some(name) = line.strip_prefix("== ") {
                 let name = format!("{kind}/{}", name.trim());
-                mutants.push(Mutant { name, fault: String::new(), equivalent: None, hunks: Vec::new() });
+                mutants.push(Mutant { name, fault: String::new(), equivalent: None, unseen: None, hunks: Vec::new() });
                 continue;
             }
             let Some(mutant) = mutants.last_mut() else { continue };

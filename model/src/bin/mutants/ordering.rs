@@ -78,6 +78,7 @@ fn of_file(file: &str, text: &str) -> Vec<Mutant> {
                     name,
                     fault: format!("`{}` of `{function}` in {file}: {what}.", old.trim_end_matches("();")),
                     equivalent: None,
+                    unseen: None,
                     hunks: vec![Hunk::of_line(file, text, number, &changed)],
                 });
             }
