@@ -4,6 +4,7 @@
 //! it must not keep more. `tests/smoke_loom.rs` and `tests/smoke_shuttle.rs` see to both through this module.
 
 pub mod pool;
+pub mod seat;
 pub mod task;
 
 use std::any::Any;

@@ -2,13 +2,13 @@
 //!
 //! Nothing is decided here: every function hands on to the pool's own, and the tests make their models of them.
 
+use super::seat::Stack;
 use crate::creator;
 use crate::lifecycle;
 use crate::pool::{CoroutinePool, Count, PoolHandle, Post, Shared};
 use crate::queue;
-use crate::schedule::Goal;
 use crate::sync::{Arc, UnsafeCell, heavy_fence};
-use crate::task::{Start, Task, TaskRef};
+use crate::task::{Start, Task};
 
 /// Something that two threads may only use one after the other, as the pool's protocols promise it: the checker fails
 /// an access that is not ordered after the one before.
@@ -176,7 +176,7 @@ impl Roster {
 }
 
 /// A task that was taken from a queue.
-pub struct Polled(Task);
+pub struct Polled(pub(super) Task);
 
 impl Polled {
     /// Its id.
@@ -329,84 +329,4 @@ impl Core {
     pub fn drain(&self) -> usize {
         self.0.drain_queues().len()
     }
-}
-
-/// Takes a task as a worker of this seat does.
-pub fn poll(seat: &CoroutinePool) -> Option<Polled> {
-    let seat = seat.seat();
-    let task = seat.queue.poll(&seat.post)?;
-    seat.found();
-    Some(Polled(task))
-}
-
-/// A stack of a pool's.
-#[derive(Debug)]
-pub struct Stack(crate::stack::Stack);
-
-/// Fetches the larger stack that a polled task needs, as its worker does. `None` if there is none: then the seat has the task
-/// in hand.
-pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
-    let seat = seat.seat();
-    let Some(stack) = seat.larger_stack(&polled.0) else {
-        seat.hold(polled.0);
-        return None;
-    };
-    seat.give_stack(stack);
-    Some(polled)
-}
-
-/// Announces that the seat sleeps, looks again, and sleeps if there is nothing.
-pub fn doze(seat: &CoroutinePool) {
-    seat.seat().block(Goal::Stopped { patient: false });
-}
-
-/// Only announces it.
-pub fn announce(seat: &CoroutinePool) {
-    seat.seat().post.announce();
-}
-
-/// Takes the announcement back, if nobody else has. Whether the seat was called to search.
-pub fn rise(seat: &CoroutinePool) -> bool {
-    seat.seat().post.rise()
-}
-
-/// A seat as those see it who wake it.
-#[derive(Clone)]
-pub struct Sleeper(Arc<Post>);
-
-impl Sleeper {
-    /// This seat.
-    pub fn of(seat: &CoroutinePool) -> Self {
-        Self(Arc::clone(&seat.seat().post))
-    }
-
-    /// Takes its announcement back, if there is one.
-    pub fn wake(&self) -> bool {
-        self.0.wake()
-    }
-
-    /// The same, to have it search.
-    pub fn call(&self) -> bool {
-        self.0.call()
-    }
-}
-
-/// The same for a seat that waits until every task has its outcome.
-pub fn doze_until_quiet(seat: &CoroutinePool) {
-    seat.seat().block(Goal::Drained);
-}
-
-/// The same for a seat that waits for the outcome of this task.
-pub fn doze_until(seat: &CoroutinePool, task: &TaskRef) {
-    seat.seat().block(Goal::Ended(task.task()));
-}
-
-/// Has this seat get a worker if a task waits for one; `true` if it did.
-pub fn obtain(seat: &CoroutinePool) -> bool {
-    seat.seat().obtain() == creator::Obtained::Got
-}
-
-/// Lets the workers go whose keep-alive is over.
-pub fn expire(seat: &CoroutinePool) {
-    let _next = seat.seat().expire_idle();
 }

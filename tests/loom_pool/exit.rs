@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use copool_model::loom::{Bounds, check, thread};
-use copool_model::under_loom::checked::pool::{self, Core};
+use copool_model::under_loom::checked::pool::Core;
+use copool_model::under_loom::checked::seat;
 use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, VirtualClock};
 
 #[test]
@@ -60,14 +61,14 @@ fn a_count_that_leaves_goes_to_the_seat_that_waits_for_it() {
             move || {
                 let seat = handle.attach().unwrap();
                 let task = seat.spawn(|| ()).unwrap();
-                while !pool::obtain(&seat) {
-                    pool::doze(&seat);
+                while !seat::obtain(&seat) {
+                    seat::doze(&seat);
                 }
                 assert_eq!(seat.get_running_size(), 1);
                 assert_eq!(task.cancel(), Cancel::NeverRuns);
             }
         });
-        pool::expire(&seat);
+        seat::expire(&seat);
         other.join().unwrap();
         // The other seat's worker has left with it, or idles.
         assert_eq!(core.numbers().running as usize, core.idle());
@@ -89,10 +90,10 @@ fn a_seat_going_to_sleep_beside_an_idle_worker_hears_of_a_new_keep_alive() {
             let handle = seat.handle();
             move || handle.set_keep_alive(Duration::ZERO)
         });
-        pool::expire(&seat);
+        seat::expire(&seat);
         while core.idle() > 0 {
-            pool::doze(&seat);
-            pool::expire(&seat);
+            seat::doze(&seat);
+            seat::expire(&seat);
         }
         other.join().unwrap();
         assert_eq!(core.numbers().running, 0);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use copool_model::loom::{Bounds, check, thread};
-use copool_model::under_loom::checked::pool::{self, Roster, Signals, Witness};
+use copool_model::under_loom::checked::pool::{Roster, Signals, Witness};
+use copool_model::under_loom::checked::seat;
 use copool_model::under_loom::spec::{Outcome, PoolState};
 use copool_model::under_loom::{Cancel, CoroutinePool, park};
 
@@ -16,7 +17,7 @@ fn a_sweep_uses_no_cell_that_its_runner_has_let_go() {
     check("roster: a newcomer leaves while a stop sweeps", Bounds::complete().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
-        let polled = pool::poll(&seat).unwrap();
+        let polled = seat::poll(&seat).unwrap();
         let (signals, cell) = (Arc::new(Signals::new()), Arc::new(Witness::new()));
         let sweeper = thread::spawn({
             let (roster, signals, cell) = (Roster::of(&seat), Arc::clone(&signals), Arc::clone(&cell));

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::Gate;
-use copool_model::under_loom::checked::pool::{self, Core, Polled, Sleeper, Witness};
+use copool_model::under_loom::checked::pool::{Core, Polled, Witness};
+use copool_model::under_loom::checked::seat::{self, Sleeper};
 use copool_model::under_loom::{Cancel, CoroutinePool, JoinHandle, PoolHandle};
 
 /// Polls, and sleeps whenever there is nothing.
 fn await_task(seat: &CoroutinePool) -> Polled {
     loop {
-        if let Some(task) = pool::poll(seat) {
+        if let Some(task) = seat::poll(seat) {
             return task;
         }
-        pool::doze(seat);
+        seat::doze(seat);
     }
 }
 
@@ -59,7 +60,7 @@ fn a_seat_that_was_called_comes_after_what_its_caller_did_before_it() {
     check("search: a call is heard", Bounds::complete(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let (sleeper, before) = (Sleeper::of(&seat), Arc::new(Witness::new()));
-        pool::announce(&seat);
+        seat::announce(&seat);
         let caller = thread::spawn({
             let before = Arc::clone(&before);
             move || {
@@ -70,7 +71,7 @@ fn a_seat_that_was_called_comes_after_what_its_caller_did_before_it() {
                 sleeper.call()
             }
         });
-        let called = pool::rise(&seat);
+        let called = seat::rise(&seat);
         if called {
             before.read();
         }

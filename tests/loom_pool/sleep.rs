@@ -6,16 +6,17 @@
 use std::sync::Arc;
 
 use copool_model::loom::{Bounds, check, thread};
-use copool_model::under_loom::checked::pool::{self, Core, Polled, Sleeper, Witness};
+use copool_model::under_loom::checked::pool::{Core, Polled, Witness};
+use copool_model::under_loom::checked::seat::{self, Sleeper};
 use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, JoinHandle, PoolHandle, park};
 
 /// Polls, and sleeps whenever there is nothing.
 fn await_task(seat: &CoroutinePool) -> Polled {
     loop {
-        if let Some(task) = pool::poll(seat) {
+        if let Some(task) = seat::poll(seat) {
             return task;
         }
-        pool::doze(seat);
+        seat::doze(seat);
     }
 }
 
@@ -104,9 +105,9 @@ fn whoever_takes_an_announcement_back_comes_after_what_the_sleeper_did_before_it
         // In the place of the count of sleepers, which the waker reduces: loom runs the changes of two words in the program's
         // order, but it knows whether one is ordered after the other.
         before.write();
-        pool::announce(&seat);
+        seat::announce(&seat);
         waker.join().unwrap();
-        assert!(!pool::rise(&seat), "nobody has called it");
+        assert!(!seat::rise(&seat), "nobody has called it");
         assert!(!Core::of(&seat).has_sleepers());
     });
 }
@@ -126,13 +127,13 @@ fn wants_a_worker(
             let (core, handle, grant) = (core.clone(), seat.handle(), grant.clone());
             move || grant(&core, &handle)
         });
-        while !pool::obtain(&seat) {
-            pool::doze(&seat);
+        while !seat::obtain(&seat) {
+            seat::doze(&seat);
         }
         giver.join().unwrap();
         let now = core.numbers();
         assert_eq!(now.running, now.max);
-        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
         assert_awake_and_empty(&core, &seat, [task]);
         if now.max == 2 {
             core.release();
@@ -156,13 +157,13 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
         let holder = thread::spawn({
             let handle = seat.handle();
             // A worker without a task goes with its seat.
-            move || _ = pool::obtain(&handle.attach().unwrap())
+            move || _ = seat::obtain(&handle.attach().unwrap())
         });
-        while !pool::obtain(&seat) {
-            pool::doze(&seat);
+        while !seat::obtain(&seat) {
+            seat::doze(&seat);
         }
         holder.join().unwrap();
-        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
         assert_awake_and_empty(&Core::of(&seat), &seat, [task]);
     });
 }
@@ -180,11 +181,11 @@ fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
         });
         // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
         let polled = loop {
-            let polled = pool::poll(&seat).expect("it is queued again after each sleep");
-            if let Some(polled) = pool::enlarge(&seat, polled) {
+            let polled = seat::poll(&seat).expect("it is queued again after each sleep");
+            if let Some(polled) = seat::enlarge(&seat, polled) {
                 break polled;
             }
-            pool::doze(&seat);
+            seat::doze(&seat);
         };
         giver.join().unwrap();
         assert_eq!(polled.id(), task.id());
@@ -212,10 +213,10 @@ fn a_seat_that_waits_for_quiet_hears_of_the_last_outcome() {
     check("sleep: a drain, and the last outcome", Bounds::preemptions().unreduced().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
-        assert!(pool::poll(&seat).is_some());
+        assert!(seat::poll(&seat).is_some());
         let canceller = thread::spawn(move || assert_eq!(task.cancel(), Cancel::NeverRuns));
         while seat.outstanding() > 0 {
-            pool::doze_until_quiet(&seat);
+            seat::doze_until_quiet(&seat);
         }
         canceller.join().unwrap();
         assert_awake_and_empty(&Core::of(&seat), &seat, []);
@@ -242,11 +243,11 @@ fn a_seat_that_waits_for_a_task_hears_of_its_outcome() {
     check("sleep: a wait for a task, and its outcome", Bounds::preemptions().unreduced().uneven(), || {
         let seat = CoroutinePool::builder().build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
-        assert!(pool::poll(&seat).is_some());
+        assert!(seat::poll(&seat).is_some());
         let task_ref = task.task_ref();
         let canceller = thread::spawn(move || assert_eq!(task.cancel(), Cancel::NeverRuns));
         while !task_ref.is_finished() {
-            pool::doze_until(&seat, &task_ref);
+            seat::doze_until(&seat, &task_ref);
         }
         canceller.join().unwrap();
         assert_awake_and_empty(&Core::of(&seat), &seat, []);
@@ -265,10 +266,10 @@ fn a_seat_that_drains_hears_of_a_stall_that_another_completes() {
             move || core.join_beside_a_server()
         });
         while !core.is_stalled() {
-            pool::doze_until_quiet(&seat);
+            seat::doze_until_quiet(&seat);
         }
         server.join().unwrap();
-        assert!(pool::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
         assert_awake_and_empty(&core, &seat, [task]);
         core.release();
     });

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::pool::{self, Core, Witness};
+use copool_model::under_loom::checked::seat;
 use copool_model::under_loom::spec::{Cancel, Outcome, TaskId};
 use copool_model::under_loom::{CoroutinePool, JoinHandle, LocalOrder};
 
 /// Polls until it finds nothing, and says what it may run.
 fn start_all(seat: &CoroutinePool) -> Vec<TaskId> {
-    let polled = std::iter::from_fn(|| pool::poll(seat));
+    let polled = std::iter::from_fn(|| seat::poll(seat));
     polled.filter(pool::Polled::start).map(|task| task.id()).collect()
 }
 
@@ -26,7 +27,7 @@ fn owner_and_thief(name: &'static str, bounds: Bounds, order: LocalOrder) {
         let handle = seat.handle();
         let thief = thread::spawn(move || {
             let seat = handle.attach().unwrap();
-            pool::poll(&seat).filter(pool::Polled::start).map(|task| task.id())
+            seat::poll(&seat).filter(pool::Polled::start).map(|task| task.id())
         });
         let tasks = [seat.spawn(|| ()).unwrap(), seat.spawn(|| ()).unwrap()];
         let mut started = start_all(&seat);
@@ -55,7 +56,7 @@ fn a_task_is_started_or_cancelled_and_a_tombstone_counts_for_nothing() {
             move || first.cancel()
         });
         // One poll: a tombstone is not one, so there is something to start at any rate.
-        let polled = pool::poll(&seat).expect("two tasks wait");
+        let polled = seat::poll(&seat).expect("two tasks wait");
         let started = polled.start();
         match canceller.join().unwrap() {
             Cancel::NeverRuns => {
@@ -69,8 +70,8 @@ fn a_task_is_started_or_cancelled_and_a_tombstone_counts_for_nothing() {
                 assert_eq!(tasks[0].task_ref().outcome(), None);
             }
         }
-        assert_eq!(pool::poll(&seat).is_some(), polled.id() == tasks[0].id());
-        assert!(pool::poll(&seat).is_none());
+        assert_eq!(seat::poll(&seat).is_some(), polled.id() == tasks[0].id());
+        assert!(seat::poll(&seat).is_none());
     });
 }
 
@@ -105,7 +106,7 @@ fn what_a_seat_hands_back_as_it_leaves_is_found_once_whoever_steals_meanwhile() 
             tasks
         });
         let mut started: Vec<_> =
-            pool::poll(&seat).filter(pool::Polled::start).map(|task| task.id()).into_iter().collect();
+            seat::poll(&seat).filter(pool::Polled::start).map(|task| task.id()).into_iter().collect();
         let tasks = leaver.join().unwrap();
         started.extend(start_all(&seat));
         started.sort_unstable();
@@ -127,7 +128,7 @@ fn whoever_takes_a_task_sees_what_its_submitter_did() {
                 drop(handle.spawn(|| ()).unwrap());
             }
         });
-        if let Some(task) = pool::poll(&seat) {
+        if let Some(task) = seat::poll(&seat) {
             assert!(task.start());
             seen.write();
         }
