@@ -60,10 +60,17 @@ impl<'a> Yard<'a> {
 
     /// Judges mutants until all were begun.
     pub(crate) fn work(&self) {
-        if let Err(error) = self.fill() {
+        let open = self.copy.with_extension("open");
+        if let Err(error) = self.open(&open) {
             self.office.book().errors.push(error);
             return;
         }
+        self.judge_all();
+        // Should it stay, the next run builds more than it has to.
+        let _ = fs::remove_file(open);
+    }
+
+    fn judge_all(&self) {
         loop {
             let mut book = self.office.book();
             let Some(mutant) = self.office.chosen.get(book.begun) else { return };
@@ -81,6 +88,17 @@ impl<'a> Yard<'a> {
             self.office.book().survivors += usize::from(survives);
             println!("{number}/{} {}: {said}", self.office.chosen.len(), mutant.name);
         }
+    }
+
+    /// Begins a run in this copy, which `mark` marks until it ends. If the last one did not come to its end, a compiler may
+    /// have been killed in the midst of a mutant, and would be seen to take parts of that for the sources as they are: it
+    /// forgets what it knows.
+    fn open(&self, mark: &Path) -> Result<(), String> {
+        if mark.exists() {
+            let _ = fs::remove_dir_all(self.copy.with_extension("target").join("debug/incremental"));
+        }
+        fs::write(mark, "").map_err(|error| format!("{}: {error}", mark.display()))?;
+        self.fill()
     }
 
     /// Brings the copy up to date, leaving alone what has not changed, so that little is built again.
