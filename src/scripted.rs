@@ -267,7 +267,10 @@ impl Pool for Scripted {
                 world.handle.fail_next_stack();
                 Observation::Done
             }
-            Op::FailThread => Observation::Done,
+            Op::FailThread => {
+                world.handle.fail_next_thread();
+                Observation::Done
+            }
             Op::Attach => self.attach(),
             Op::Leave => self.leave(),
             Op::Stop(grace) => world.stop(*grace),

@@ -149,6 +149,9 @@ struct State {
     starting: u32,
     closed: bool,
     threads: Vec<Thread>,
+    /// The next thread cannot be started, for scripts.
+    #[cfg(feature = "script")]
+    fails: bool,
 }
 
 impl Helpers {
@@ -164,7 +167,19 @@ impl Helpers {
 
     /// Hands the call to a helper, or back if there is none and none can be had.
     pub(crate) fn push(&self, call: Call) -> Result<(), Call> {
-        self.push_or_start(call, |inner| thread::spawn(inner.thread_name.clone(), move || inner.work()))
+        self.push_or_start(call, |inner| {
+            #[cfg(feature = "script")]
+            if std::mem::take(&mut inner.state.lock().fails) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            thread::spawn(inner.thread_name.clone(), move || inner.work())
+        })
+    }
+
+    /// Lets the next start of a thread fail.
+    #[cfg(feature = "script")]
+    pub(crate) fn fail_next(&self) {
+        self.0.state.lock().fails = true;
     }
 
     fn push_or_start(&self, call: Call, start: impl FnOnce(Arc<Inner>) -> io::Result<Thread>) -> Result<(), Call> {

@@ -30,6 +30,12 @@ impl PoolHandle {
         self.shared.stacks.fail_next();
     }
 
+    /// Lets the next start of a helper thread fail, for scripts.
+    #[cfg(feature = "script")]
+    pub(crate) fn fail_next_thread(&self) {
+        self.shared.helpers.fail_next();
+    }
+
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { home: Home::new(&shared), shared }
     }

@@ -64,6 +64,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
          leave",
     ),
     (
+        "system calls whose helper thread cannot be started",
+        Blocking,
+        "pool max 3 helpers 1\nthread\n fail-thread\n submit t0 { syscall }\n submit t1 { syscall }\n drain\n\
+         thread\n attach\n submit t2 { syscall; syscall }\n drain\n leave",
+    ),
+    (
         "panics, and workers that are recreated for what waits",
         Blocking,
         "pool max 1\nthread\n submit t0 { suspend; panic }\n submit t1 { panic }\n submit t2 {}\n drain\n take t0\n\
