@@ -7,7 +7,7 @@ use crate::creator::Obtained;
 use crate::pool::{CoroutinePool, Post};
 use crate::schedule::Goal;
 use crate::sync::Arc;
-use crate::task::TaskRef;
+use crate::task::{Task, TaskRef};
 
 /// Takes a task as a worker of this seat does.
 pub fn poll(seat: &CoroutinePool) -> Option<Polled> {
@@ -63,7 +63,12 @@ impl Sleeper {
         self.0.wake()
     }
 
-    /// The same, to have it search.
+    /// Sends it a note about this task.
+    pub fn send(&self, polled: &Polled) {
+        self.0.send(Task::clone(&polled.0));
+    }
+
+    /// Takes its announcement back, to have it search.
     pub fn call(&self) -> bool {
         self.0.call()
     }
@@ -87,4 +92,14 @@ pub fn obtain(seat: &CoroutinePool) -> bool {
 /// Lets the workers go whose keep-alive is over.
 pub fn expire(seat: &CoroutinePool) {
     let _next = seat.seat().expire_idle();
+}
+
+/// Takes no task any more, and waits for a note, as a seat that leaves does for that of a system call in flight.
+pub fn leave_and_await(seat: &CoroutinePool) {
+    let seat = seat.seat();
+    seat.post.set_leaving();
+    while !seat.post.has_mail() {
+        seat.await_note();
+    }
+    drop(seat.post.take_mail());
 }

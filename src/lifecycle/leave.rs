@@ -61,7 +61,7 @@ impl Seat {
     }
 
     /// Waits for a system call in flight.
-    fn await_note(&self) {
+    pub(crate) fn await_note(&self) {
         self.post.announce();
         if !self.has_news() {
             self.post.sleep(None);

@@ -102,6 +102,33 @@ fn a_call_that_finds_nobody_asleep_answers_for_those_that_left_the_waking_to_it(
 }
 
 #[test]
+fn a_seat_that_is_called_although_it_leaves_has_another_woken_for_the_task() {
+    check("search: a call for a seat that leaves", Bounds::preemptions().uneven(), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let sleeper = Sleeper::of(&seat);
+        let other = thread::spawn({
+            let handle = seat.handle();
+            move || {
+                let seat = handle.attach().unwrap();
+                let polled = await_task(&seat);
+                sleeper.send(&polled);
+                polled.id()
+            }
+        });
+        let submitter = thread::spawn({
+            let handle = seat.handle();
+            move || submit(&handle)
+        });
+        // Until the other seat has the task: what wakes this one alone is not enough.
+        seat::leave_and_await(&seat);
+        let polled = other.join().unwrap();
+        let task = submitter.join().unwrap();
+        assert_eq!(polled, task.id());
+        assert_over(&seat, [task]);
+    });
+}
+
+#[test]
 fn a_seat_that_finds_a_task_has_another_woken_for_the_next() {
     check("search: two seats, one call, a task for each", Bounds::preemptions().uneven().at_most(1), || {
         let seat = CoroutinePool::builder().build().unwrap();
