@@ -1,6 +1,8 @@
-//! The note that `max_size` was lowered: as long as there are workers above it, and not longer.
+//! The note that `max_size` was lowered: as long as there are workers above it, and not longer. And tasks for which there was
+//! no stack.
 
 use crate::pool::Shared;
+use crate::sync::{Arc, Mutex};
 use crate::task::{JoinHandle, TaskRef};
 use crate::{CoroutinePool, park};
 
@@ -51,4 +53,25 @@ fn the_workers_above_a_lowered_max_leave_and_the_last_look_takes_the_note_back()
     tasks[1].unpark();
     pool.drain(None).unwrap();
     assert!(!is_lowered(&pool) && queued.iter().all(JoinHandle::is_finished));
+}
+
+#[test]
+fn a_task_that_was_held_for_want_of_a_stack_comes_back_with_its_priority() {
+    let (mut pool, order) = (CoroutinePool::default(), Arc::new(Mutex::new(Vec::new())));
+    let push = |priority: i64| {
+        let order = Arc::clone(&order);
+        let task = if priority == 0 { pool.task() } else { pool.task().stack_size(1 << 20) };
+        task.priority(priority).spawn(move || order.lock().push(priority)).unwrap();
+    };
+    for held in [3, -3] {
+        push(held);
+        let seat = pool.seat();
+        let task = seat.queue.poll(&seat.post).unwrap();
+        seat.hold(task);
+        push(0);
+        // Before and after what was queued meanwhile.
+        seat.requeue_held();
+    }
+    pool.drain(None).unwrap();
+    assert_eq!(*order.lock(), [-3, 0, 0, 3]);
 }
