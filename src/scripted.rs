@@ -12,7 +12,7 @@
 //! - A task knows itself, even before its submitter has got the handle.
 //! - `fail-stack` fails the next stack that is taken from the pool's store. An idle worker has one, and a seat that is
 //!   being driven keeps some.
-//! - `fail-thread` changes nothing: on a virtual clock the seat runs system calls itself and no helper is spawned.
+//! - `fail-thread` fails the next helper thread. On a virtual clock there is none, as the seat runs system calls itself.
 //!
 //! [`Scripted::build_blocking`] puts the same script on the system's clock, or a checker's: there drives block, system calls
 //! have helper threads, and `advance` and `work` sleep.

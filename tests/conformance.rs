@@ -22,6 +22,7 @@ use copool::spec::{Event, Params};
 use copool::{CoroutinePool, Listener};
 use copool_model::compare::{self, Run, exact, judge_log};
 use copool_model::generate::Case;
+use copool_model::setting;
 
 /// Runs a script of one thread, drops the pool, and keeps what there is to know.
 fn run(script: &Script) -> Run {
@@ -76,7 +77,7 @@ const SIZE: usize = 100;
 
 /// How many scripts are drawn.
 fn cases() -> u64 {
-    std::env::var("COPOOL_CONFORMANCE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    setting("COPOOL_CONFORMANCE_CASES", 1_000)
 }
 
 /// Checks that many drawn scripts; says how many.

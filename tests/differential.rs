@@ -23,7 +23,7 @@ use copool::scripted::Scripted;
 use copool::spec::script::Script;
 use copool_model::compare::{KNOWN, Mismatch, exact};
 use copool_model::generate::Case;
-use copool_model::{Logged, ModelPool};
+use copool_model::{Logged, ModelPool, setting};
 use draw::draw;
 
 /// What the reference is.
@@ -47,7 +47,7 @@ fn agree<A: Logged, B: Logged>(script: &Script) -> Result<(), Box<Mismatch>> {
 
 /// How many scripts are drawn.
 fn cases() -> u64 {
-    std::env::var("COPOOL_DIFFERENTIAL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    setting("COPOOL_DIFFERENTIAL_CASES", 1_000)
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn every_edge_is_driven<P: Logged>() {
         (edges, scripts) = (edges + driven.edges, scripts + driven.scripts);
     }
     println!("edges   {}: all {edges} edges of {} worlds by {scripts} scripts", P::NAME, WORLDS.len());
-    assert!(edges > 1_500, "only {edges} edges");
+    assert_eq!(edges, 2_625, "of the nine graphs");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use copool::spec::{Event, Outcome, Params};
 use copool_model::compare::{Run, difference, exact, judge_log, looks, run, run_on};
 use copool_model::generate::Case;
 use copool_model::sync::System;
-use copool_model::{Logged, ModelPool, Passing};
+use copool_model::{Logged, ModelPool, Passing, setting};
 use draw::draw;
 
 type Model = ModelPool<System>;
@@ -62,7 +62,7 @@ const SIZE: usize = 100;
 
 /// How many scripts are drawn.
 fn cases() -> u64 {
-    std::env::var("COPOOL_MODEL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    setting("COPOOL_MODEL_CASES", 1_000)
 }
 
 #[test]

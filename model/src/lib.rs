@@ -41,6 +41,7 @@ mod worker;
 pub use clock::Passing;
 pub use listener::Logged;
 pub use pool::{ModelPool, PATIENCE, Remote};
+pub use setting::setting;
 
 #[cfg(feature = "loom")]
 pub use copool_under_loom as under_loom;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 ///
 /// # Panics
 /// If it is set to something else than a `T`: a check with other bounds than asked for would be misleading.
-pub(crate) fn setting<T: FromStr>(name: &str, default: T) -> T {
+pub fn setting<T: FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, which makes no sense")),
         Err(_) => default,

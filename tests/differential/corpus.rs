@@ -1,6 +1,7 @@
 //! Inputs that are kept: the seeds of the fuzz targets, which reach every arrow, and every script and every input that
 //! ever failed (`tests/regressions`).
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -19,9 +20,11 @@ use super::{Explained, Reference, agree};
 /// The files of a directory of the repository, in an order that stays.
 fn files(directory: &str) -> Vec<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
-    let Ok(entries) = std::fs::read_dir(&path) else { return Vec::new() };
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| p.is_file()).collect();
+    let read = || std::fs::read_dir(&path)?.map(|entry| Ok(entry?.path())).collect();
+    let all: io::Result<Vec<PathBuf>> = read();
+    let mut files = all.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    files.retain(|file| file.is_file());
+    assert!(!files.is_empty(), "{} has no files", path.display());
     files.sort();
     files
 }
@@ -50,7 +53,7 @@ fn add(sum: &mut Vec<usize>, log: &[Event]) {
 
 /// The arrows that were not passed.
 fn missing(counts: &[usize]) -> Vec<&'static str> {
-    (0..Event::ARROWS).filter(|at| counts.get(*at) == Some(&0)).map(|at| Event::NAMES[at]).collect()
+    (0..Event::ARROWS).filter(|at| counts.get(*at).is_none_or(|count| *count == 0)).map(|at| Event::NAMES[at]).collect()
 }
 
 fn run(path: &Path) -> Vec<Event> {
@@ -89,7 +92,6 @@ fn the_seeds_of_interleaving_reach_every_arrow_and_end_well() {
 #[test]
 fn what_failed_once_does_not_again() {
     let scripts = files("tests/regressions/differential");
-    assert!(!scripts.is_empty(), "nothing ever failed?");
     for file in &scripts {
         let text = String::from_utf8(read(file)).expect("a script is text");
         let script: Script = text.parse().unwrap_or_else(|why| panic!("{}: {why}", file.display()));

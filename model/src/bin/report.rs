@@ -70,13 +70,15 @@ fn run(root: &Path, target: &str, rows: &mut Vec<Row>) -> Result<(), String> {
     if !output.status.success() {
         return Err(format!("{target} fails:\n{text}"));
     }
-    let before = rows.len();
-    text.lines().filter_map(|line| parse(target, line)).for_each(|row| add(rows, row));
-    match rows[before..].iter().find(|row| row.executions == 0) {
-        _ if rows.len() == before => Err(format!("{target} ran no check")),
-        Some(row) => Err(format!("{target}: {} ran no execution", row.name)),
-        None => Ok(()),
+    let lines: Vec<Row> = text.lines().filter_map(|line| parse(target, line)).collect();
+    if lines.is_empty() {
+        return Err(format!("{target} ran no check"));
     }
+    if let Some(line) = lines.iter().find(|line| line.executions == 0) {
+        return Err(format!("{target}: {} ran no execution", line.name));
+    }
+    lines.into_iter().for_each(|line| add(rows, line));
+    Ok(())
 }
 
 /// A number with commas.

@@ -82,6 +82,9 @@ pub(crate) const DIFFERENTIAL: &str = "differential";
 /// The link that runs threads in parallel, whose order no seed decides: what it catches once it may miss the next time.
 pub(crate) const REAL_THREADS: &str = "real threads";
 
+/// What the names of those tests of the link `tests` begin with that do the same.
+pub(crate) const STORMS: &str = "storms::";
+
 /// What is drawn is drawn from these seeds, so that a mutant which was caught is caught again.
 const SEEDS: [(&str, &str); 3] = [("COPOOL_DRAW_SEED", "0"), ("COPOOL_SHUTTLE_SEED", "0"), ("COPOOL_STRESS_SEED", "1")];
 
@@ -97,7 +100,7 @@ pub(crate) enum Run {
         /// In which execution of a checker.
         execution: Option<u64>,
     },
-    /// It does not compile.
+    /// It does not compile, or something else is wrong than a test.
     Broken(String),
 }
 
@@ -117,7 +120,7 @@ impl Link {
     pub(crate) fn run(&self, root: &Path, limit: Duration, pieces: &[&str]) -> (Run, Duration) {
         let log = root.with_extension("log");
         if self.cargo(root, &log, &["--no-run"], BUILD_LIMIT) != End::Succeeded {
-            return (Run::Broken(errors(&read(&log))), Duration::ZERO);
+            return (Run::Broken(format!("it does not compile: {}", errors(&read(&log)))), Duration::ZERO);
         }
         let begin = Instant::now();
         let end = self.cargo(root, &log, &[&["--", "--nocapture", "--test-threads=2"], pieces].concat(), limit);
@@ -125,7 +128,10 @@ impl Link {
         let text = read(&log);
         let run = match end {
             End::Succeeded => Run::Passed,
-            End::Failed => Run::Caught { by: failure(&text), execution: execution(&text) },
+            End::Failed => match failure(&text) {
+                Some(by) => Run::Caught { by, execution: execution(&text) },
+                None => Run::Broken(format!("no test failed, but {}", last_line(&text))),
+            },
             End::Late => {
                 let by = format!("no end within {} s: {}", limit.as_secs(), last_line(&text));
                 Run::Caught { by, execution: None }
@@ -188,7 +194,7 @@ fn errors(text: &str) -> String {
 }
 
 /// The first failure in the output of tests, or how they went down.
-fn failure(text: &str) -> String {
+fn failure(text: &str) -> Option<String> {
     let panicked = |line: &str| {
         let (_, rest) = line.split_once("thread '")?;
         let (name, after) = rest.split_once('\'')?;
@@ -211,10 +217,8 @@ fn failure(text: &str) -> String {
     };
     let name = listed().or_else(|| text.lines().find_map(failed)).or_else(|| text.lines().find_map(panicked));
     match (name, signal()) {
-        (Some(name), Some(signal)) => format!("{name} ({signal})"),
-        (Some(name), None) => name,
-        (None, Some(signal)) => signal,
-        (None, None) => "a failure without a name".to_owned(),
+        (Some(name), Some(signal)) => Some(format!("{name} ({signal})")),
+        (name, signal) => name.or(signal),
     }
 }
 
@@ -235,11 +239,10 @@ mod tests {
     #[test]
     fn the_name_of_a_failed_test_is_found() {
         let text = "thread 'a_property' (12) panicked at src/x.rs:1:1:\nno\n\nfailures:\n\nfailures:\n    a_property\n\ntest result: FAILED";
-        assert_eq!(failure(text), "a_property");
-        assert_eq!(
-            failure("... (signal: 6, SIGABRT: process abort signal)"),
-            "signal 6, SIGABRT: process abort signal"
-        );
+        assert_eq!(failure(text).as_deref(), Some("a_property"));
+        let aborted = "... (signal: 6, SIGABRT: process abort signal)";
+        assert_eq!(failure(aborted).as_deref(), Some("signal 6, SIGABRT: process abort signal"));
+        assert_eq!(failure("error: no space left on the device"), None);
     }
 
     #[test]

@@ -17,8 +17,8 @@
 //! does not compile, is an error; the others are judged all the same.
 //!
 //! `--rotate` is for after the tests have passed: it takes their word for the sources as they are. It chooses none that only
-//! threads which run in parallel have caught. Everything that is drawn is drawn from fixed seeds, so what was caught is caught
-//! again; only a few properties of the unit tests, of plain values without a thread, draw at random.
+//! logs or storms of threads which run in parallel have caught. Scripts and schedules are drawn from fixed seeds, so what was
+//! caught is caught again; only a few properties of the unit tests, of plain values without a thread, draw at random.
 #![forbid(unsafe_code)]
 
 mod limits;
@@ -35,7 +35,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use limits::Limits;
-use link::REAL_THREADS;
 use matrix::{Matrix, publish, today};
 use mutant::{Mutant, Stale};
 use yard::{Book, Office, Yard};
@@ -136,9 +135,7 @@ impl Wanted {
     fn choose<'a>(&self, all: &'a [Mutant], matrix: &Matrix) -> Vec<&'a Mutant> {
         let named = |mutant: &&Mutant| {
             let meant = self.words.is_empty() || self.words.iter().any(|word| mutant.name.contains(word.as_str()));
-            // What only threads that really run in parallel have caught may be missed the next time.
-            let again = || matrix.caught_by(&mutant.name).is_some_and(|link| link != REAL_THREADS);
-            meant && (self.rotate.is_none() || again())
+            meant && (self.rotate.is_none() || matrix.is_sure(&mutant.name))
         };
         let mut chosen: Vec<&Mutant> = all.iter().filter(named).collect();
         // What nothing is known of comes first, unless a stride is to meet every kind.
@@ -201,8 +198,11 @@ mod tests {
         let texts = ["one", "two", "three"].map(|name| format!("== {name}\nA fault.\n@@ a.rs\n-x\n"));
         let all = Mutant::parse("kind", &texts.concat()).unwrap();
         let mut matrix = Matrix::default();
-        for (name, link) in [("kind/one", link::LOOM), ("kind/two", REAL_THREADS)] {
-            let run = link::Run::Caught { by: String::from("a test"), execution: None };
+        let by = ["a test", "another", "storms::a_test"];
+        for ((name, link), by) in
+            [("kind/one", link::LOOM), ("kind/two", link::REAL_THREADS), ("kind/three", "tests")].into_iter().zip(by)
+        {
+            let run = link::Run::Caught { by: by.to_owned(), execution: None };
             // It has no file, and keeps the row all the same.
             let _unwritten = matrix.keep(name, matrix::Row::new(String::new(), link, &run, std::time::Duration::ZERO));
         }

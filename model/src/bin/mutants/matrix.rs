@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::link::Run;
+use crate::link::{REAL_THREADS, Run, STORMS};
 use crate::mutant::Mutant;
 
 /// What is known of one mutant.
@@ -89,6 +89,14 @@ impl Matrix {
     /// The link that caught a mutant when it was last run, stale or not.
     pub(crate) fn caught_by(&self, name: &str) -> Option<&str> {
         self.rows.get(name)?.link.as_deref()
+    }
+
+    /// Whether a mutant was caught, and will be again: not only by threads that really run in parallel, whose order no seed
+    /// decides.
+    pub(crate) fn is_sure(&self, name: &str) -> bool {
+        let sure =
+            |row: &Row| row.link.as_deref().is_some_and(|link| link != REAL_THREADS) && !row.by.starts_with(STORMS);
+        self.rows.get(name).is_some_and(sure)
     }
 
     /// Whether there is a row of a mutant, stale or not.

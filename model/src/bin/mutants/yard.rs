@@ -134,6 +134,9 @@ impl<'a> Yard<'a> {
         if was_kept {
             said.push_str(" (kept)");
         }
+        if let (Some(link), Some(why)) = (&row.link, explained) {
+            return Err(format!("{} is said to be equivalent ({why}), but {link} catches it: {}", mutant.name, row.by));
+        }
         let good = row.link.is_some() || explained.is_some();
         if !self.office.rotates {
             self.office.book().matrix.keep(&mutant.name, row).map_err(|error| error.to_string())?;
@@ -174,12 +177,13 @@ impl<'a> Yard<'a> {
     fn pass(&self, trial: &Trial<'_>, link: &Link) -> Result<(Run, Duration), String> {
         let pieces = if trial.is_ordering() { ordering::pieces(&trial.mutant.hunks[0].file) } else { &[] };
         let as_they_are = || self.restore(&trial.files).map(|()| self.copy.as_path());
-        // Pieces of a link are not timed.
-        let untimed = self.office.rotates || trial.is_ordering();
-        let limit = if untimed { UNTIMED } else { self.office.limits.of(link, as_they_are)? };
+        // A rotation takes the word of the tests for it that the link passes.
+        let timed = if self.office.rotates { UNTIMED } else { self.office.limits.of(link, as_they_are)? };
+        // Of pieces no time is known.
+        let limit = if trial.is_ordering() { UNTIMED } else { timed };
         self.write(&trial.files)?;
         match link.run(&self.copy, limit, pieces) {
-            (Run::Broken(errors), _) => Err(format!("{} does not compile: {errors}", trial.mutant.name)),
+            (Run::Broken(why), _) => Err(format!("{}: {why}", trial.mutant.name)),
             other => Ok(other),
         }
     }
