@@ -277,6 +277,7 @@ impl Seat {
         let shared = self.shared();
         let watches = self.watch(goal);
         // What was pushed until now is seen below.
+        let searched = self.searching.get();
         self.stop_searching();
         // A sleeping seat keeps no stack from the others.
         self.give_up_stacks();
@@ -291,7 +292,8 @@ impl Seat {
         let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());
         // Another seat may have taken the workers for whose keep-alive this drive would block, or those above `min_size`.
         let pointless = matches!(goal, Goal::Ready) && self.kept(expiry).is_none();
-        if !due && !pointless && !self.has_news() && !self.could_run() && !self.goal_moved(goal) {
+        let sleeps = !due && !pointless && !self.has_news() && !self.could_run() && !self.goal_moved(goal);
+        if sleeps {
             shared.seat_blocked(self.post.id);
             // A virtual clock wakes the seat when it is advanced.
             self.post.sleep(until.filter(|_| !shared.clock.is_virtual()));
@@ -299,7 +301,10 @@ impl Seat {
             // Something is on its way that this seat cannot take yet; let its bringer go on.
             thread::yield_now();
         }
-        self.searching.set(self.post.rise());
+        let called = self.post.rise();
+        // What was left to a search that has ended without a sleep may be more than this seat takes: it goes on, unless somebody
+        // else searches by now, whose end comes later.
+        self.searching.set(called || (searched && !sleeps && shared.signals.begin_search()));
         if self.has_news() {
             self.found();
         }

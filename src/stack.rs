@@ -170,6 +170,8 @@ struct State {
     store: Store,
     live: usize,
     peak: usize,
+    /// Somebody found no slot since stacks were last made ahead.
+    refused: bool,
     /// Since when the stacks that lie idle are looked at, if there are more than what is warm.
     since: Option<Instant>,
     emptied: u64,
@@ -189,6 +191,7 @@ impl Stacks {
             store: Store::new(),
             live: 0,
             peak: 0,
+            refused: false,
             since: None,
             emptied: 0,
             #[cfg(feature = "script")]
@@ -198,13 +201,24 @@ impl Stacks {
     }
 
     /// Hands out a stack of `size` usable bytes, a result of [`usable_size`]: the one of that size that was given back
-    /// last, if there is one.
-    pub(crate) fn take(&self, size: usize) -> Result<Stack, Exhausted> {
+    /// last, if there is one. Those who may have been refused one meanwhile, as this call had all that were left in hand to
+    /// make their guards, are told by `tell`.
+    pub(crate) fn take(&self, size: usize, tell: impl FnOnce()) -> Result<Stack, Exhausted> {
         let reserved = self.state.lock().reserve(size, self.limit)?;
-        // The system calls that make guards happen outside the lock.
+        self.finish(reserved, tell)
+    }
+
+    /// The system calls that make guards happen outside the lock.
+    fn finish(&self, reserved: home::Reserved, tell: impl FnOnce()) -> Result<Stack, Exhausted> {
         reserved.finish().or_else(|rest| {
             let mut state = self.state.lock();
-            state.store.settle(rest).inspect_err(|_| state.live -= 1)
+            let stack = state.store.settle(rest).inspect_err(|_| state.live -= 1);
+            let refused = std::mem::take(&mut state.refused);
+            drop(state);
+            if refused {
+                tell();
+            }
+            stack
         })
     }
 
@@ -278,7 +292,7 @@ impl State {
         if self.live >= limit {
             return Err(Exhausted);
         }
-        let reserved = self.store.reserve(size)?;
+        let reserved = self.store.reserve(size).inspect_err(|_| self.refused = true)?;
         self.live += 1;
         self.peak = self.peak.max(self.live);
         Ok(reserved)

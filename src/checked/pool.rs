@@ -243,7 +243,7 @@ impl Core {
 
     /// Takes a stack as a seat does that has none.
     pub fn take_stack(&self) -> Option<Stack> {
-        self.0.stacks.take(self.0.fixed.stack_size).ok().map(Stack)
+        self.0.stacks.take(self.0.fixed.stack_size, || self.0.stacks_returned()).ok().map(Stack)
     }
 
     /// Gives it back for all.
@@ -282,12 +282,17 @@ impl Core {
         self.0.wake_one();
     }
 
-    /// The first half of a call that finds no sleeper.
-    pub fn begin_call_in_vain(&self) {
-        assert!(self.0.signals.begin_search(), "nobody searches yet");
+    /// Marks that somebody searches; `false` if somebody does already, who answers for the caller's push.
+    pub fn begin_search(&self) -> bool {
+        self.0.signals.begin_search()
     }
 
-    /// The other half.
+    /// Takes the mark back.
+    pub fn end_search(&self) {
+        self.0.signals.end_search();
+    }
+
+    /// The end of a call, begun before, that has found no sleeper.
     pub fn end_call_in_vain(&self) {
         self.0.found_nobody();
     }

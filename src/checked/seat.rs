@@ -33,6 +33,12 @@ pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
     Some(polled)
 }
 
+/// Has the seat search, as if it had been called, unless somebody searches.
+pub fn begin_search(seat: &CoroutinePool) {
+    let seat = seat.seat();
+    seat.searching.set(seat.shared().signals.begin_search());
+}
+
 /// Announces that the seat sleeps, looks again, and sleeps if there is nothing.
 pub fn doze(seat: &CoroutinePool) {
     seat.seat().block(Goal::Stopped { patient: false });

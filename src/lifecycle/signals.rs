@@ -3,8 +3,8 @@
 //! What a flag was set after comes with the flag, so setters release and readers acquire. The counts carry nothing: their
 //! changes are Relaxed, as read-modify-writes keep what the flags release, and the fences order them.
 //!
-//! In a running pool where nobody sleeps and nobody watches it is zero, and the hot paths read it and go on. It
-//! changes by read-modify-write only.
+//! In a running pool where nobody sleeps, searches or watches and no worker is too many it is zero, and the hot paths read it
+//! and go on. It changes by read-modify-write only.
 //!
 //! | bits | meaning |
 //! |---|---|

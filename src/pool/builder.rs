@@ -94,7 +94,7 @@ impl Builder {
     ///
     /// The stack of one that has left is kept for the next. If more than a mebibyte of stacks lies idle, the memory of those
     /// that nobody has wanted for this long, and for a second at least, goes back to the system. Seats see to it when they
-    /// go to sleep and when a drive ends.
+    /// go to sleep, when a drive ends, and in the midst of one as long as there are timers.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
         self

@@ -229,7 +229,7 @@ impl PoolHandle {
     /// [`LimitError::MinAboveMax`].
     pub fn set_min_size(&self, min_size: u32) -> Result<(), LimitError> {
         let limits = self.shared.limits.set_min(min_size)?;
-        self.limits_moved(limits);
+        self.limits_moved(limits, self.shared.keep_alive());
         Ok(())
     }
 
@@ -242,19 +242,19 @@ impl PoolHandle {
         if limits.running > limits.max {
             self.shared.signals.lower(true);
         }
-        self.limits_moved(limits);
+        self.limits_moved(limits, self.shared.keep_alive());
         Ok(())
     }
 
     /// Changes the keep-alive, for workers that idle already too.
     pub fn set_keep_alive(&self, keep_alive: Duration) {
         self.shared.set_keep_alive(keep_alive);
-        self.limits_moved(self.shared.limits.load());
+        self.limits_moved(self.shared.limits.load(), keep_alive);
     }
 
-    /// Tells the limits as this change has left them: another may have changed them since.
-    fn limits_moved(&self, limits: Numbers) {
-        let keep_alive = u64::try_from(self.shared.keep_alive().as_nanos()).unwrap_or(u64::MAX);
+    /// Tells what this change has set as it has set it: another may have changed it since, and may even have told so.
+    fn limits_moved(&self, limits: Numbers, keep_alive: Duration) {
+        let keep_alive = u64::try_from(keep_alive.as_nanos()).unwrap_or(u64::MAX);
         self.shared.limits_changed(limits.min, limits.max, keep_alive);
         if self.shared.signals.read().is_lowered() {
             self.shared.is_above_max();

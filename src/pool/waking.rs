@@ -10,16 +10,17 @@
 //! a task is queued that could run and a seat sleeps, somebody searches, or is between two steps of this:
 //!
 //! 1. Whoever has pushed and sees sleepers sets `SEARCHING`. If it was set already, the waking is left to who took it first.
-//! 2. Who has set it wakes a sleeper. If it finds none, it clears the mark, and then looks for a sleeper once more, for those
-//!    who have left their waking to it.
+//! 2. Who has set it wakes a sleeper. If it finds none, it clears the mark, and then wakes all that sleep by now, for those
+//!    who have left their waking to it: nobody knows how many they are.
 //! 3. The woken seat clears the mark as soon as it has polled a task, before it runs it, or is about to do something else
 //!    (it resumes a task of its own; its drive ends), and then sees to what else is queued, from 1 on. One that finds nothing
-//!    clears it before it announces that it sleeps again, so that its look again comes later.
+//!    clears it before it announces that it sleeps again, so that its look again comes later. If that look finds something, it
+//!    searches on, as more may have been left to it than it can take; unless another search has begun, which then answers.
 //!
 //! Setting and clearing are read-modify-writes of one word, and whoever clears looks afterwards. So a push whose wake-up was
 //! left to somebody comes before the clearing, and is seen by the look after it; or it finds the mark cleared. This needs no
-//! fence. A searching seat that the system does not let run holds up the waking of others, for as long as all processors are
-//! busy. `tests/loom_pool/search.rs` has the checks.
+//! fence. A searching seat holds up the waking of others while the system does not let it run, or while it is in a listener; the
+//! destructors of stale timers run after the search. `tests/loom_pool/search.rs` has the checks.
 
 use copool_spec::Tell;
 
@@ -46,12 +47,14 @@ impl Shared {
         }
     }
 
-    /// Nobody sleeps whom a search could be given to. Whoever left the waking to the caller meanwhile has seen a sleeper,
-    /// which may have come after the caller's look.
+    /// Nobody sleeps whom a search could be given to. Whoever left the waking to the caller meanwhile has seen sleepers,
+    /// which came after the caller's look: there are few. Those that leave are let be, as they would pass it on for ever.
     #[cold]
     pub(crate) fn found_nobody(&self) {
         self.signals.end_search();
-        self.wake_any(Post::wake);
+        for post in self.posts().iter().filter(|post| !post.is_leaving()) {
+            post.wake();
+        }
     }
 
     /// Wakes a sleeper in this way; `false` if there is none.

@@ -201,6 +201,10 @@ impl Seat {
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let (next, stale) = self.timers.borrow_mut().next();
         self.set_due(due::TIMERS, next.is_some());
+        if !stale.is_empty() {
+            // The destructors of results may wait for what is left to the search.
+            self.found();
+        }
         drop(stale);
         next
     }
@@ -320,6 +324,9 @@ impl Seat {
                 task.core().count_ended(&ended);
                 self.timer_fired(self.post.id, task.core().id);
                 self.revive(task.core().slot());
+            } else {
+                // As in `next_timer`.
+                self.found();
             }
         }
         self.next_timer();

@@ -49,7 +49,8 @@ impl Seat {
         {
             return Some(stack);
         }
-        self.shared().stacks.take(size).ok()
+        let shared = self.shared();
+        shared.stacks.take(size, || shared.stacks_returned()).ok()
     }
 
     pub(crate) fn give_stack(&self, stack: Stack) {

@@ -23,7 +23,7 @@ pub(crate) struct Timers {
 
 /// Timers that do nothing any more. Dropping them may run destructors of the user's.
 #[must_use = "to be dropped when nothing is borrowed"]
-pub(crate) struct Stale(#[expect(dead_code, reason = "kept to be dropped")] Vec<Reverse<Timer>>);
+pub(crate) struct Stale(Vec<Reverse<Timer>>);
 
 struct Timer {
     at: Instant,
@@ -50,6 +50,12 @@ impl PartialOrd for Timer {
 impl Ord for Timer {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl Stale {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -126,8 +132,10 @@ mod tests {
     impl Drop for Looks {
         fn drop(&mut self) {
             let seat = find_seat(&self.shared).expect("the seat is there as long as it has timers");
+            // What it waits for may be a task whose waking was left to the search.
+            assert!(!seat.searching.get());
             let _next = seat.next_timer();
-            // Ordering: Relaxed; one thread counts. A panic before this would be contained.
+            // Ordering: Relaxed; one thread counts. A panic before this is contained, and seen by the count.
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -173,5 +181,20 @@ mod tests {
         // When the seat leaves.
         drop(with_a_stale_timer(&clock, &dropped));
         assert_eq!(count(&dropped), 3);
+    }
+
+    #[test]
+    fn a_search_is_over_before_the_result_behind_a_stale_timer_is_dropped() {
+        let (clock, dropped) = (VirtualClock::new(), Arc::new(AtomicUsize::new(0)));
+        for (time, expected) in [(60 * SECOND, 1), (3600 * SECOND, 2)] {
+            let pool = with_a_stale_timer(&clock, &dropped);
+            let seat = pool.seat();
+            seat.searching.set(seat.shared().signals.begin_search());
+            clock.advance(time);
+            // As the next one, or due.
+            seat.look();
+            assert_eq!(count(&dropped), expected);
+            seat.stop_searching();
+        }
     }
 }

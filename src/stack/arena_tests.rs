@@ -158,18 +158,23 @@ fn a_stack_greater_than_a_chunk_has_a_chunk_of_its_own() {
     assert_eq!(class.chunks[0].slots, 1);
 }
 
+/// Lets the process map so many bytes more.
+fn limit_addresses(more: libc::rlim_t) {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
+    let pages: libc::rlim_t = statm.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+    let room = pages * page_size() as libc::rlim_t + more;
+    let limit = libc::rlimit { rlim_cur: room, rlim_max: room };
+    // SAFETY: setrlimit reads a structure that lives across the call.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
 #[test]
 fn with_little_address_space_chunks_shrink_until_not_one_stack_can_be_had() {
     alone(module_path!(), "with_little_address_space_chunks_shrink_until_not_one_stack_can_be_had", || {
         let mut store = Store::new();
         let mut stacks = Vec::with_capacity(10_000);
         stacks.extend(take(&mut store));
-        let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-        let pages: libc::rlim_t = statm.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
-        let room = pages * page_size() as libc::rlim_t + (16 << 20_u8);
-        let limit = libc::rlimit { rlim_cur: room, rlim_max: room };
-        // SAFETY: setrlimit reads a structure that lives across the call.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+        limit_addresses(16 << 20_u8);
         stacks.extend(std::iter::from_fn(|| take(&mut store)));
         // The first chunk was there before; chunks that only double would leave half of the room unused.
         let most = (16 << 20_u8) / (page_size() + size());
@@ -218,12 +223,29 @@ fn with_no_mapping_left_for_a_guard_the_slot_stays_for_a_later_try() {
     });
 }
 
+#[test]
+fn whoever_found_no_slot_is_told_of_those_that_others_had_in_hand() {
+    alone(module_path!(), "whoever_found_no_slot_is_told_of_those_that_others_had_in_hand", || {
+        let stacks = crate::stack::Stacks::new();
+        let mut held: Vec<Stack> = Vec::with_capacity(10_000);
+        held.extend((0..FIRST_CHUNK / 2).map(|_| stacks.take(size(), || ()).expect("a stack can be had")));
+        // With all that are left of the chunk.
+        let in_hand = stacks.state.lock().reserve(size(), usize::MAX).expect("a slot");
+        limit_addresses(0);
+        held.extend(std::iter::from_fn(|| stacks.take(size(), || panic!("nobody was refused yet")).ok()));
+        let mut told = 0;
+        held.push(stacks.finish(in_hand, || told += 1).expect("a guard"));
+        assert_eq!(told, 1);
+        assert!(held.len() > FIRST_CHUNK / 2 && stacks.take(size(), || ()).is_ok());
+    });
+}
+
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 #[test]
 fn a_stack_whose_guard_cannot_be_made_does_not_count() {
     alone(module_path!(), "a_stack_whose_guard_cannot_be_made_does_not_count", || {
         let stacks = crate::stack::Stacks::new();
-        let first = stacks.take(size()).expect("a stack can be had");
+        let first = stacks.take(size(), || ()).expect("a stack can be had");
         // Where the next guard is to be, there is no memory for a while.
         let (next, flags) = (
             first.guard().start + super::stride(page_size(), first.size()),
@@ -231,11 +253,11 @@ fn a_stack_whose_guard_cannot_be_made_does_not_count() {
         );
         // SAFETY: a page of a slot that was never taken.
         assert_eq!(unsafe { libc::munmap(pointer(next), page_size()) }, 0);
-        assert_eq!(stacks.take(size()).expect_err("no guard"), Exhausted);
+        assert_eq!(stacks.take(size(), || ()).expect_err("no guard"), Exhausted);
         assert_eq!(stacks.live(), 1);
         // SAFETY: the same page, which nobody has mapped since: this process has one thread that does anything.
         unsafe { libc::mmap(pointer(next), page_size(), libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
-        let second = stacks.take(size()).expect("there is memory again");
+        let second = stacks.take(size(), || ()).expect("there is memory again");
         assert!(second.guard().start == next && is_whole(&second));
         assert_eq!(stacks.live(), 2);
     });

@@ -33,7 +33,7 @@ fn deepen(depth: usize) -> usize {
 
 /// Overflows a coroutine's stack.
 fn overflow() {
-    let stack = Stacks::new().take(usable_size(LEAST).expect("enough")).expect("a stack can be had");
+    let stack = Stacks::new().take(usable_size(LEAST).expect("enough"), || ()).expect("a stack can be had");
     let guard = stack.guard();
     // Ordering: Relaxed; the same thread reads them.
     GUARD[0].store(guard.start, Ordering::Relaxed);

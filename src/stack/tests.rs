@@ -59,7 +59,7 @@ fn plays_like_a_list(moves: &[(u8, u8)]) -> bool {
     for &(choice, which) in moves {
         if choice % 3 > 0 {
             let size = sizes[usize::from(which) % sizes.len()];
-            match stacks.take(size) {
+            match stacks.take(size, || ()) {
                 Ok(stack) => {
                     let reused = last.take_if(|(free, _)| *free == size).is_none_or(|(_, base)| stack.base() == base);
                     let apart = held.iter().all(|other| !overlap(&whole(other), &whole(&stack)));
@@ -104,7 +104,7 @@ fn size() -> usize {
 #[test]
 fn a_stack_is_its_guard_and_its_usable_bytes() {
     let stacks = Stacks::new();
-    let stack = stacks.take(size()).expect("a stack can be had");
+    let stack = stacks.take(size(), || ()).expect("a stack can be had");
     assert_eq!(stack.size(), size());
     assert_eq!(stack.guard().start, stack.limit().get());
     assert!(stack.guard().end + stack.size() <= stack.base().get());
@@ -116,7 +116,7 @@ fn a_stack_is_its_guard_and_its_usable_bytes() {
 fn a_coroutine_runs_on_it_and_leaves_it_fit_for_the_next() {
     let stacks = Stacks::new();
     for round in 0..3_usize {
-        let stack = stacks.take(size()).expect("a stack can be had");
+        let stack = stacks.take(size(), || ()).expect("a stack can be had");
         let range = whole(&stack);
         let mut coroutine = Coroutine::<usize, usize, bool, _>::with_stack(stack, move |yielder, input| {
             let local = input;
@@ -132,20 +132,20 @@ fn a_coroutine_runs_on_it_and_leaves_it_fit_for_the_next() {
 #[test]
 fn beyond_the_limit_stacks_are_exhausted_until_one_is_given_back() {
     let stacks = Stacks::with_limit(2);
-    let first = stacks.take(size()).expect("the first of two");
-    let second = stacks.take(size()).expect("the second of two");
-    assert_eq!(stacks.take(size()).expect_err("the third"), Exhausted);
+    let first = stacks.take(size(), || ()).expect("the first of two");
+    let second = stacks.take(size(), || ()).expect("the second of two");
+    assert_eq!(stacks.take(size(), || ()).expect_err("the third"), Exhausted);
     assert_eq!((stacks.live(), stacks.peak()), (2, 2));
     stacks.give(second);
-    let again = stacks.take(size()).expect("the second of two, again");
+    let again = stacks.take(size(), || ()).expect("the second of two, again");
     stacks.give(first);
     stacks.give(again);
-    assert_eq!(Stacks::with_limit(0).take(size()).expect_err("the first of none"), Exhausted);
+    assert_eq!(Stacks::with_limit(0).take(size(), || ()).expect_err("the first of none"), Exhausted);
 }
 
 #[test]
 fn a_stack_that_is_never_given_back_outlives_its_pool() {
-    let stack = Stacks::new().take(size()).expect("a stack can be had");
+    let stack = Stacks::new().take(size(), || ()).expect("a stack can be had");
     // The pool of the stack is gone already.
     let mut coroutine = Coroutine::<(), u8, (), _>::with_stack(stack, |yielder, ()| {
         let mut byte = 7;
@@ -169,7 +169,7 @@ fn threads_share_the_stacks() {
             let stacks = Arc::clone(&stacks);
             thread::spawn("stacks".to_owned(), move || {
                 for round in 0..200 {
-                    let held: Vec<_> = (0..5).map_while(|_| stacks.take(size()).ok()).collect();
+                    let held: Vec<_> = (0..5).map_while(|_| stacks.take(size(), || ()).ok()).collect();
                     assert_eq!(held.len(), 5);
                     held.into_iter().for_each(|stack| stacks.give(stack));
                     if round % 50 == 0 {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use copool_model::loom::sync::atomic::{AtomicUsize, Ordering};
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::pool::{Core, Polled, Witness};
@@ -84,7 +85,7 @@ fn a_seat_that_was_called_comes_after_what_its_caller_did_before_it() {
 fn a_call_that_finds_nobody_asleep_answers_for_those_that_left_the_waking_to_it() {
     check("search: a call that finds nobody, and a task", Bounds::preemptions().uneven().at_most(1), || {
         let seat = CoroutinePool::builder().build().unwrap();
-        Core::of(&seat).begin_call_in_vain();
+        assert!(Core::of(&seat).begin_search());
         let caller = thread::spawn({
             let core = Core::of(&seat);
             move || core.end_call_in_vain()
@@ -128,30 +129,86 @@ fn a_seat_that_is_called_although_it_leaves_has_another_woken_for_the_task() {
     });
 }
 
+/// A task for each of two seats, this one and another, which begins by `begin`; and nobody to wake either of them but these two
+/// and `submitter`.
+fn assert_both_get_one<F>(seat: &CoroutinePool, begin: fn(&CoroutinePool), submitter: F)
+where
+    F: FnOnce() -> [JoinHandle<()>; 2] + Send + 'static,
+{
+    let found = Arc::new(Gate::new());
+    let other = thread::spawn({
+        let (handle, found) = (seat.handle(), Arc::clone(&found));
+        move || {
+            let seat = handle.attach().unwrap();
+            begin(&seat);
+            let id = await_task(&seat).id();
+            // A seat that leaves would wake the other one.
+            found.wait();
+            id
+        }
+    });
+    let submitter = thread::spawn(submitter);
+    let here = await_task(seat).id();
+    found.open(0);
+    let there = other.join().unwrap();
+    let tasks = submitter.join().unwrap();
+    assert!(tasks.iter().all(|task| [here, there].contains(&task.id())));
+    assert_over(seat, tasks);
+}
+
 #[test]
 fn a_seat_that_finds_a_task_has_another_woken_for_the_next() {
     check("search: two seats, one call, a task for each", Bounds::preemptions().uneven().at_most(1), || {
         let seat = CoroutinePool::builder().build().unwrap();
-        let found = Arc::new(Gate::new());
-        let other = thread::spawn({
-            let (handle, found) = (seat.handle(), Arc::clone(&found));
+        let handle = seat.handle();
+        assert_both_get_one(&seat, |_| (), move || [submit(&handle), submit(&handle)]);
+    });
+}
+
+#[test]
+fn a_seat_that_gives_up_its_search_and_then_finds_a_task_has_another_woken_for_the_next() {
+    check("search: two seats, one gives up, a task for each", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let handle = seat.handle();
+        assert_both_get_one(&seat, seat::begin_search, move || [submit(&handle), submit(&handle)]);
+    });
+}
+
+#[test]
+fn a_call_that_finds_nobody_asleep_answers_for_as_many_as_left_the_waking_to_it() {
+    check("search: a call that finds nobody, and two tasks", Bounds::preemptions().uneven().at_most(1), || {
+        let seat = CoroutinePool::builder().build().unwrap();
+        let (core, handle) = (Core::of(&seat), seat.handle());
+        assert!(core.begin_search());
+        assert_both_get_one(
+            &seat,
+            |_| (),
             move || {
-                let seat = handle.attach().unwrap();
-                let id = await_task(&seat).id();
-                // A seat that leaves would wake the other one.
-                found.wait();
-                id
+                let tasks = [submit(&handle), submit(&handle)];
+                core.end_call_in_vain();
+                tasks
+            },
+        );
+    });
+}
+
+#[test]
+fn whoever_ends_a_search_sees_what_was_pushed_by_those_who_left_the_waking_to_it() {
+    check("search: a waking is left to a search that ends", Bounds::complete(), || {
+        let pool = CoroutinePool::builder().build().unwrap();
+        let (core, pushed) = (Core::of(&pool), Arc::new(AtomicUsize::new(0)));
+        assert!(core.begin_search());
+        let pusher = thread::spawn({
+            let (core, pushed) = (Core::of(&pool), Arc::clone(&pushed));
+            move || {
+                // Ordering: Relaxed; in the place of a queue's own, which a look may read too early.
+                pushed.store(1, Ordering::Relaxed);
+                !core.begin_search()
             }
         });
-        let submitter = thread::spawn({
-            let handle = seat.handle();
-            move || [submit(&handle), submit(&handle)]
-        });
-        let here = await_task(&seat).id();
-        found.open(0);
-        let there = other.join().unwrap();
-        let tasks = submitter.join().unwrap();
-        assert!(tasks.iter().all(|task| [here, there].contains(&task.id())));
-        assert_over(&seat, tasks);
+        core.end_search();
+        // Ordering: as above.
+        let seen = pushed.load(Ordering::Relaxed);
+        assert!(!pusher.join().unwrap() || seen == 1, "a push was left to a search that does not see it");
     });
 }
