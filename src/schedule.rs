@@ -8,6 +8,7 @@
 //! Invariants: a drive leaves no poller behind (the ready workers of a seat that is not driven all have a task), and if
 //! it ends while tasks wait, it wakes another sleeper for them.
 
+mod search;
 mod seat;
 mod stacks;
 mod timers;
@@ -277,8 +278,7 @@ impl Seat {
         let shared = self.shared();
         let watches = self.watch(goal);
         // What was pushed until now is seen below.
-        let searched = self.searching.get();
-        self.stop_searching();
+        let searched = self.stop_searching();
         // A sleeping seat keeps no stack from the others.
         self.give_up_stacks();
         self.post.set_asks_for_stall(goal.ends_by_stall());
@@ -302,31 +302,11 @@ impl Seat {
             thread::yield_now();
         }
         let called = self.post.rise();
-        // What was left to a search that has ended without a sleep may be more than this seat takes: it goes on, unless somebody
-        // else searches by now, whose end comes later.
-        self.searching.set(called || (searched && !sleeps && shared.signals.begin_search()));
-        if self.has_news() {
-            self.found();
-        }
+        self.search_if(called || (searched && !sleeps && shared.signals.begin_search()));
         if watches {
             self.unwatch(goal);
         }
         self.requeue_held();
-    }
-
-    /// A seat that was called has found something to do: who else sleeps is for what else is queued.
-    pub(crate) fn found(&self) {
-        if self.searching.get() {
-            self.stop_searching();
-            self.shared().pass_on();
-        }
-    }
-
-    /// Ends the search that the seat was called for, if it was. It looks for tasks, or has another seat look, after this.
-    pub(crate) fn stop_searching(&self) {
-        if self.searching.take() {
-            self.shared().signals.end_search();
-        }
     }
 
     /// Whether a task waits and a worker could be had for it.
