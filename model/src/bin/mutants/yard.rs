@@ -137,6 +137,9 @@ impl<'a> Yard<'a> {
         if let (Some(link), Some(why)) = (&row.link, explained) {
             return Err(format!("{} is said to be equivalent ({why}), but {link} catches it: {}", mutant.name, row.by));
         }
+        if let (Some(why), Some(Some(_))) = (&mutant.unseen, row.differential) {
+            return Err(format!("{} is said to be unseen by the comparison ({why}), which finds it", mutant.name));
+        }
         let good = row.link.is_some() || explained.is_some();
         if !self.office.rotates {
             self.office.book().matrix.keep(&mutant.name, row).map_err(|error| error.to_string())?;
