@@ -202,6 +202,38 @@ impl Listener for Bounds {
     }
 }
 
+/// Takes one step of a script.
+fn take(
+    step: &Step,
+    pool: &mut CoroutinePool,
+    clock: &VirtualClock,
+    world: &World,
+    handles: &mut Vec<JoinHandle<Token>>,
+) {
+    match step {
+        Step::Submit { priority, acts } => handles.extend(world.submit((*priority).into(), acts.clone())),
+        Step::SubmitElsewhere { acts } => {
+            let submitted = std::thread::scope(|scope| scope.spawn(|| world.submit(0, acts.clone())).join());
+            handles.extend(submitted.unwrap());
+        }
+        Step::Drive => drop(pool.try_schedule_task()),
+        Step::DriveFor(ticks) => see(pool.try_timed_schedule_task(TICK * (*ticks).into()), pool),
+        Step::Drain => see(pool.drain(None), pool),
+        Step::Advance(ticks) => clock.advance(TICK * (*ticks).into()),
+        Step::Cancel(n) => world.act(Act::Cancel(*n)),
+        Step::Unpark(n) => world.act(Act::Unpark(*n)),
+        Step::Forget(n) if !handles.is_empty() => drop(handles.swap_remove(usize::from(*n) % handles.len())),
+        Step::TryJoin(n) if !handles.is_empty() => {
+            let at = usize::from(*n) % handles.len();
+            drop(handles[at].try_join());
+        }
+        Step::Forget(_) | Step::TryJoin(_) => {}
+        Step::SetMax(n) => drop(pool.set_max_size((*n).into())),
+        Step::SetMin(n) => drop(pool.set_min_size((*n).into())),
+        Step::KeepAlive(ticks) => pool.set_keep_alive(TICK * (*ticks).into()),
+    }
+}
+
 fn play(script: &Script) {
     let (live, log, bounds) = (Live::default(), Log::default(), Arc::new(Bounds(Mutex::default())));
     let clock = if script.auto { VirtualClock::auto() } else { VirtualClock::new() };
@@ -212,28 +244,7 @@ fn play(script: &Script) {
     let world = World { pool: pool.handle(), live: live.clone(), tasks: Arc::default() };
     let mut handles = Vec::new();
     for step in &script.steps {
-        match step {
-            Step::Submit { priority, acts } => handles.extend(world.submit((*priority).into(), acts.clone())),
-            Step::SubmitElsewhere { acts } => {
-                let submitted = std::thread::scope(|scope| scope.spawn(|| world.submit(0, acts.clone())).join());
-                handles.extend(submitted.unwrap());
-            }
-            Step::Drive => drop(pool.try_schedule_task()),
-            Step::DriveFor(ticks) => see(pool.try_timed_schedule_task(TICK * (*ticks).into()), &pool),
-            Step::Drain => see(pool.drain(None), &pool),
-            Step::Advance(ticks) => clock.advance(TICK * (*ticks).into()),
-            Step::Cancel(n) => world.act(Act::Cancel(*n)),
-            Step::Unpark(n) => world.act(Act::Unpark(*n)),
-            Step::Forget(n) if !handles.is_empty() => drop(handles.swap_remove(usize::from(*n) % handles.len())),
-            Step::TryJoin(n) if !handles.is_empty() => {
-                let at = usize::from(*n) % handles.len();
-                drop(handles[at].try_join());
-            }
-            Step::Forget(_) | Step::TryJoin(_) => {}
-            Step::SetMax(n) => drop(pool.set_max_size((*n).into())),
-            Step::SetMin(n) => drop(pool.set_min_size((*n).into())),
-            Step::KeepAlive(ticks) => pool.set_keep_alive(TICK * (*ticks).into()),
-        }
+        take(step, &mut pool, &clock, &world, &mut handles);
         agree(&pool, &world, &log);
     }
     let handle = pool.handle();
