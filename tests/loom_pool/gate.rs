@@ -160,6 +160,24 @@ fn whoever_sees_a_pool_stopped_or_quiet_sees_every_outcome() {
 }
 
 #[test]
+fn a_look_at_the_unfinished_tasks_counts_one_that_was_there_all_the_time() {
+    for bounds in [Bounds::complete(), Bounds::preemptions().uneven()] {
+        check("gate: a look while a task comes and goes", bounds, || {
+            let pool = CoroutinePool::builder().build().unwrap();
+            let there = pool.spawn(|| ()).unwrap();
+            let other = thread::spawn({
+                let handle = pool.handle();
+                move || assert_eq!(handle.spawn(|| ()).unwrap().cancel(), Cancel::NeverRuns)
+            });
+            assert!(pool.outstanding() >= 1);
+            other.join().unwrap();
+            assert_eq!(there.cancel(), Cancel::NeverRuns);
+            assert_eq!(pool.outstanding(), 0);
+        });
+    }
+}
+
+#[test]
 fn what_a_patient_stop_accepted_before_it_is_run() {
     check(
         "gate: a foreign submission and a stop without a deadline",
