@@ -50,6 +50,11 @@ impl Default for Trace {
     }
 }
 
+/// Leaves the result to the references, as a join that is refused does.
+pub fn give_up<T: Send + 'static>(handle: JoinHandle<T>) {
+    handle.give_up();
+}
+
 /// A pool's shared core, and the shared half of one seat: all that a task needs around it.
 pub struct Bare {
     handle: PoolHandle,

@@ -8,12 +8,14 @@
 //! Left out: the coroutine and its seat (`whole.rs` has them); a cell's own end, which std's `Arc` orders and loom does
 //! not see.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use copool_model::loom::{Bounds, check, thread};
-use copool_model::under_loom::checked::ScriptedPanic;
-use copool_model::under_loom::checked::task::{Bare, Queued, abandon};
+use copool_model::under_loom::checked::task::{Bare, Queued, abandon, give_up};
+use copool_model::under_loom::checked::{Gate, ScriptedPanic};
 use copool_model::under_loom::{Cancel, JoinError, JoinHandle, Outcome, TaskRef};
 
 use crate::common::{Drops, Owned, block_on, poll_once};
@@ -259,5 +261,49 @@ fn a_result_that_handle_and_reference_may_take_is_taken_once() {
         let taken = results.iter().filter(|result| matches!(result, Ok(Some(7)))).count();
         // The reference may have come too early.
         assert_eq!(taken, 1, "{results:?}");
+    });
+}
+
+#[test]
+fn what_a_handle_has_taken_before_it_gives_the_result_up_no_reference_gets() {
+    check("a handle takes and gives up, a reference takes", Bounds::complete(), || {
+        let bare = Bare::new();
+        let (queued, mut handle) = bare.task(|| 7_u32);
+        let task = handle.task_ref();
+        assert!(queued.run());
+        let holder = thread::spawn(move || {
+            let taken = handle.try_join().map(Result::unwrap);
+            give_up(handle);
+            taken
+        });
+        let taken = task.take::<u32>();
+        assert!(taken.is_err(), "{taken:?}");
+        assert_eq!(holder.join().unwrap(), Some(7));
+    });
+}
+
+/// A waker that waits until whoever else looks at the task has done so.
+struct Patient(Gate);
+
+impl Wake for Patient {
+    fn wake(self: Arc<Self>) {
+        self.0.wait();
+    }
+}
+
+#[test]
+fn a_waker_may_wait_for_a_thread_that_polls_the_same_task() {
+    check("run, a waker waits for another poll", Bounds::preemptions(), || {
+        let bare = Bare::new();
+        let (queued, mut handle) = bare.task(|| 7_u32);
+        let patient = Arc::new(Patient(Gate::new()));
+        let first = Pin::new(&mut handle).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&patient))));
+        assert!(first.is_pending());
+        let runner = thread::spawn(move || queued.run());
+        let second = poll_once(&mut handle);
+        patient.0.open(0);
+        assert!(runner.join().unwrap());
+        let result = second.or_else(|| handle.try_join());
+        assert_eq!(result.map(Result::unwrap), Some(7));
     });
 }

@@ -338,3 +338,23 @@ fn a_submission_in_flight_while_the_pool_is_dropped_leaks_nothing() {
         assert_eq!(core.strong_count(), 0, "and the pool's core is gone");
     });
 }
+
+#[test]
+fn a_closure_that_an_owner_drops_may_wait_for_a_stop_by_another_thread() {
+    /// Something a task has captured.
+    struct Waits(PoolHandle);
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            thread::scope(|scope| scope.spawn(|| self.0.stop(Duration::ZERO)).join().expect("it only stops"));
+        }
+    }
+
+    within("the drop of a pool with such a closure in its queue", || {
+        let pool = CoroutinePool::default();
+        let waits = Waits(pool.handle());
+        let task = pool.spawn(move || drop(waits)).unwrap().task_ref();
+        drop(pool);
+        assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+    });
+}
