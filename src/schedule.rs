@@ -277,16 +277,18 @@ impl Seat {
     pub(crate) fn block(&self, goal: Goal<'_>) {
         let shared = self.shared();
         let watches = self.watch(goal);
+        // Before others can leave their waking to this seat, as it may drop results of the user's. Only this thread arms timers.
+        let timer = self.next_timer();
         // What was pushed until now is seen below.
         let searched = self.stop_searching();
         // A sleeping seat keeps no stack from the others.
         self.give_up_stacks();
         self.post.set_asks_for_stall(goal.ends_by_stall());
         self.post.announce();
-        // All that could have changed without waking this seat is looked at again from here on, the times included.
+        // All that others could have changed without waking this seat is looked at again from here on, the times included.
         let expiry = shared.next_expiry();
         let alarm = earliest(expiry, shared.tidy_stacks(|clock| clock.now()).next);
-        let until = earliest(earliest(self.next_timer(), alarm), self.deadline());
+        let until = earliest(earliest(timer, alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
         let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
         let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());
@@ -312,8 +314,9 @@ impl Seat {
     /// Whether a task waits and a worker could be had for it.
     fn could_run(&self) -> bool {
         let limits = self.shared().limits.load();
-        let worker = limits.running < limits.max || self.shared().has_idle();
-        worker && !self.exhausted.get() && self.work_waits()
+        // An idle one has its stack.
+        let worker = self.shared().has_idle() || (limits.running < limits.max && !self.exhausted.get());
+        worker && self.work_waits()
     }
 
     fn goal_moved(&self, goal: Goal<'_>) -> bool {

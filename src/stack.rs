@@ -170,7 +170,7 @@ struct State {
     store: Store,
     live: usize,
     peak: usize,
-    /// Somebody found no slot since stacks were last made ahead.
+    /// Somebody found no slot, nor address space for more, since stacks were last made ahead.
     refused: bool,
     /// Since when the stacks that lie idle are looked at, if there are more than what is warm.
     since: Option<Instant>,
@@ -213,7 +213,7 @@ impl Stacks {
         reserved.finish().or_else(|rest| {
             let mut state = self.state.lock();
             let stack = state.store.settle(rest).inspect_err(|_| state.live -= 1);
-            let refused = std::mem::take(&mut state.refused);
+            let refused = stack.is_ok() && std::mem::take(&mut state.refused);
             drop(state);
             if refused {
                 tell();

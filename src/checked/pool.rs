@@ -9,6 +9,7 @@ use crate::pool::{CoroutinePool, Count, PoolHandle, Post, Shared};
 use crate::queue;
 use crate::sync::{Arc, UnsafeCell, heavy_fence};
 use crate::task::{Start, Task};
+use crate::worker::Idle;
 
 /// Something that two threads may only use one after the other, as the pool's protocols promise it: the checker fails
 /// an access that is not ordered after the one before.
@@ -323,6 +324,13 @@ impl Core {
     /// How many seats there are.
     pub fn seats(&self) -> usize {
         self.0.posts().len()
+    }
+
+    /// A worker that was counted before idles, with this stack, as one does that has found no task.
+    pub fn idle_with(&self, stack: Stack) {
+        let (id, since) = (self.0.next_worker_id(), self.0.start);
+        self.0.put_idle(Idle { id, stack: stack.0, since, by: (u32::MAX, 0) });
+        self.0.pass_on();
     }
 
     /// How many workers idle.

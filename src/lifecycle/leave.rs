@@ -25,6 +25,8 @@ impl Seat {
             self.unwind_all();
             self.hand_back();
         }
+        // Before results of the user's are dropped, which may wait for what was handed back.
+        shared.pass_on();
         self.give_up_stacks();
         self.disarm();
         shared.unregister(&self.post);

@@ -13,7 +13,7 @@
 //! | `DROPPED` | the owner was dropped: not even tasks in `stop` are spared |
 //! | `STOPPED` | nothing runs and no worker lives; set once |
 //! | `LOWERED` | `max_size` was lowered below the count of workers: those between two tasks leave |
-//! | `SEARCHING` | a seat was woken for a task, and has neither found one nor given up |
+//! | `SEARCHING` | somebody searches for a task: a seat, or who is about to wake one for it |
 //! | sleepers | how many seats have announced that they are about to block |
 //! | watchers | how many threads wait for the pool to become quiet |
 

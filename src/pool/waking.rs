@@ -47,8 +47,8 @@ impl Shared {
         }
     }
 
-    /// Nobody sleeps whom a search could be given to. Whoever left the waking to the caller meanwhile has seen sleepers,
-    /// which came after the caller's look: there are few. Those that leave are let be, as they would pass it on for ever.
+    /// Nobody sleeps whom a search could be given to. Whoever left the waking to the caller meanwhile has seen sleepers, which
+    /// were not asleep yet at the caller's look. Those that leave are let be, as they would pass it on for ever.
     #[cold]
     pub(crate) fn found_nobody(&self) {
         self.signals.end_search();

@@ -169,6 +169,27 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
 }
 
 #[test]
+fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_a_worker_that_idles_with_the_only_one() {
+    check("sleep: the only stack idles with its worker", Bounds::preemptions().uneven(), || {
+        let seat = CoroutinePool::builder().max_stacks(1).min_size(1).build().unwrap();
+        let core = Core::of(&seat);
+        assert!(core.reserve());
+        let stack = core.take_stack().unwrap();
+        let task = seat.spawn(|| ()).unwrap();
+        let holder = thread::spawn({
+            let core = core.clone();
+            move || core.idle_with(stack)
+        });
+        while !seat::obtain(&seat) {
+            seat::doze(&seat);
+        }
+        holder.join().unwrap();
+        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert_awake_and_empty(&core, &seat, [task]);
+    });
+}
+
+#[test]
 fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
     check("sleep: a stack for a task in hand", Bounds::preemptions().uneven(), || {
         let seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
