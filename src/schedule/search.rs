@@ -1,5 +1,6 @@
-//! A seat's part in the search for tasks, whose protocol `pool/waking.rs` states: only the seat that was called searches, or one that
-//! found something just as it gave up, and whoever ends a search has another seat look for what else was left to it.
+//! A seat's part in the search for tasks, whose protocol `pool/waking.rs` states: only the seat that was called searches,
+//! or one that found something just as it gave up, and whoever ends a search has another seat look for what else was left to
+//! it.
 //!
 //! Tested by `tests/loom_pool/search.rs`.
 

@@ -229,6 +229,10 @@ fn whoever_found_no_slot_is_told_of_those_that_others_had_in_hand() {
         let stacks = crate::stack::Stacks::new();
         let mut held: Vec<Stack> = Vec::with_capacity(10_000);
         held.extend((0..FIRST_CHUNK / 2).map(|_| stacks.take(size(), || ()).expect("a stack can be had")));
+        if class(&mut stacks.state.lock().store).chunks[0].guard != Guard::Many {
+            println!("not tested: this kernel has no call for many guards, so nothing is made ahead");
+            return;
+        }
         // With all that are left of the chunk.
         let in_hand = stacks.state.lock().reserve(size(), usize::MAX).expect("a slot");
         limit_addresses(0);
