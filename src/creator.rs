@@ -5,6 +5,7 @@
 //! before the worker is made and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
 //! waits, or for `min_size` (S7); one that has a task is never asked to exit (S8), since it returns only between tasks.
 
+mod hand;
 mod idle;
 mod limits;
 #[cfg(test)]
@@ -20,10 +21,9 @@ pub(crate) use limits::{Limits, MOST, Numbers, Refused};
 use crate::here;
 use crate::pool::Shared;
 use crate::schedule::Seat;
-use crate::stack::Stack;
-use crate::sync::{Ordering, light_fence};
+use crate::sync::Ordering;
 use crate::task::Task;
-use crate::worker::{Exit, Idle, Worker, Yield};
+use crate::worker::{Exit, First, Idle, Worker, Yield};
 
 /// For which arrow a worker is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Seat {
                 continue;
             }
             shared.state_changed(idle.id, WorkerState::Idle, WorkerState::Ready);
-            self.enroll(Worker::new(self, idle.id, idle.stack, None));
+            self.enroll(Worker::new(self, idle.id, idle.stack, First::Polls));
             return Obtained::Got;
         }
         if !shared.limits.reserve() {
@@ -83,7 +83,10 @@ impl Seat {
     /// Makes the worker for which a count was reserved.
     fn make_reserved(&self, making: Making) -> Obtained {
         let (shared, place) = (self.shared(), self.post.id);
-        self.given_seen.set(shared.stacks_given());
+        if !self.holds.get() {
+            // Else it is for the tasks in hand to see the news.
+            self.given_seen.set(shared.stacks_given());
+        }
         let Some(stack) = self.take_stack(shared.fixed.stack_size) else {
             shared.limits.release();
             self.refused_stack();
@@ -96,7 +99,7 @@ impl Seat {
             Making::Added => shared.worker_added(place, id),
             Making::Recreated => shared.worker_recreated(place, id),
         }
-        self.enroll(Worker::new(self, id, stack, None));
+        self.enroll(Worker::new(self, id, stack, First::Polls));
         Obtained::Got
     }
 
@@ -125,11 +128,12 @@ impl Seat {
         self.ready.borrow_mut().push_back(worker);
     }
 
-    /// Gives the processor to a worker, and does what it asks for when it comes back.
+    /// Gives the processor to a worker, and does what it asks for when it comes back. The answer is the worker that goes on
+    /// with its turn, on a larger stack.
     ///
     /// Inlined into the loop of a drive, with what a task that only suspends needs; the rest is `came_back`.
     #[inline(always)]
-    pub(crate) fn resume(&self, mut worker: Box<Worker>) {
+    pub(crate) fn resume(&self, mut worker: Box<Worker>) -> Option<Box<Worker>> {
         if self.listens() {
             self.say_resumed(&mut worker);
         }
@@ -141,8 +145,9 @@ impl Seat {
             self.hear_suspension(worker.id, WorkerState::Suspend);
             self.state_changed(worker.id, WorkerState::Suspend, WorkerState::Ready);
             self.ready.borrow_mut().push_back(worker);
+            None
         } else {
-            self.came_back(worker, result);
+            self.came_back(worker, result)
         }
     }
 
@@ -160,7 +165,7 @@ impl Seat {
     }
 
     #[inline(never)]
-    fn came_back(&self, mut worker: Box<Worker>, result: CoroutineResult<Yield, Exit>) {
+    fn came_back(&self, mut worker: Box<Worker>, result: CoroutineResult<Yield, Exit>) -> Option<Box<Worker>> {
         match result {
             CoroutineResult::Yield(Yield::Turn) => {
                 self.state_changed(worker.id, WorkerState::Running, WorkerState::Ready);
@@ -172,8 +177,9 @@ impl Seat {
             CoroutineResult::Yield(Yield::Ready | Yield::Wait) => self.store(worker, WorkerState::Suspend),
             CoroutineResult::Yield(Yield::Call) => self.store(worker, WorkerState::Syscall),
             CoroutineResult::Yield(Yield::Leak) => self.leak(self.move_out(worker)),
-            CoroutineResult::Return(exit) => self.returned(self.move_out(worker), exit),
+            CoroutineResult::Return(exit) => return self.returned(self.move_out(worker), exit),
         }
+        None
     }
 
     /// Keeps a worker whose task waits.
@@ -218,8 +224,8 @@ impl Seat {
         }
     }
 
-    /// A worker's coroutine has returned.
-    fn returned(&self, worker: Worker, exit: Exit) {
+    /// A worker's coroutine has returned. The answer is as in `resume`.
+    fn returned(&self, worker: Worker, exit: Exit) -> Option<Box<Worker>> {
         let (shared, place, id) = (self.shared(), self.post.id, worker.id);
         let stack = worker.coroutine.into_stack();
         match exit {
@@ -241,70 +247,8 @@ impl Seat {
             }
         }
         self.exhausted.set(false);
-        self.requeue_held();
-    }
-
-    /// The worker goes on, on a stack that is large enough for the task it polled.
-    fn enlarge(&self, id: WorkerId, stack: Stack) {
-        let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
-        // First, so that where stacks are few the one makes room for the other.
-        self.give_stack(stack);
-        match self.larger_stack(&task) {
-            Some(larger) => {
-                // It goes on at once: it is still its turn.
-                self.pollers.set(self.pollers.get() + 1);
-                let mut worker = Worker::new(self, id, larger, Some(task));
-                worker.state = WorkerState::Running;
-                self.ready.borrow_mut().push_front(worker);
-            }
-            None => {
-                self.hold(task);
-                self.shared().limits.release();
-                self.say_left(id, WorkerState::Running);
-                self.shared().released();
-            }
-        }
-    }
-
-    pub(crate) fn larger_stack(&self, task: &Task) -> Option<Stack> {
-        let size = task.core().least_stack();
-        self.take_stack(size).or_else(|| {
-            self.give_up_stacks();
-            self.given_seen.set(self.shared().stacks_given());
-            self.take_stack(size)
-        })
-    }
-
-    /// Keeps a task for which there is no stack in hand.
-    pub(crate) fn hold(&self, task: Task) {
-        self.refused_stack();
-        self.post.held.lock().push(task);
-        self.look_after_push();
-    }
-
-    /// Puts tasks back for which there was no stack.
-    pub(crate) fn requeue_held(&self) {
-        let held = std::mem::take(&mut *self.post.held.lock());
-        if held.is_empty() {
-            return;
-        }
-        for task in held {
-            match task.core().priority() {
-                0 => self.queue.push(task),
-                priority => self.shared().lane.push(priority, task),
-            }
-        }
-        self.look_after_push();
-    }
-
-    /// As in a submission: a stop that gives everything up sees what was pushed, or this call sees the stop. Its sweep
-    /// finds no task that is in a seat's hands.
-    fn look_after_push(&self) {
-        light_fence();
-        if self.shared().signals.read().is_abandoning() {
-            self.shared().abandon_queues();
-            self.bury();
-        }
+        self.retry_held();
+        None
     }
 
     /// Gives up a task that cannot be got rid of, with its stack.

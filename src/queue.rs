@@ -12,7 +12,7 @@ mod lane;
 
 use std::cell::{Cell, RefCell};
 
-use copool_spec::{SeatId, Tell};
+use copool_spec::{SeatId, TaskId, Tell};
 
 pub(crate) use lane::Lane;
 
@@ -46,7 +46,16 @@ pub(crate) struct Queue {
     aged: Cell<u32>,
     /// Which peer is robbed first.
     victim: Cell<usize>,
+    /// The last task that came from the injector.
+    injected: Cell<Option<TaskId>>,
     peers: RefCell<Peers>,
+}
+
+/// A task that was polled and could not be run for want of a stack.
+pub(crate) struct Held {
+    pub(crate) task: Task,
+    /// It was in the injector, else on the seat's own deque or in the lane.
+    injected: bool,
 }
 
 #[derive(Default)]
@@ -67,6 +76,7 @@ impl Queue {
             polls: Cell::new(0),
             aged: Cell::new(0),
             victim: Cell::new(0),
+            injected: Cell::new(None),
             peers: RefCell::new(Peers::default()),
         }
     }
@@ -102,7 +112,7 @@ impl Queue {
             return self.poll_oldest(post);
         }
         if polls.is_multiple_of(INJECTOR_EVERY)
-            && let Some(task) = live(|| inject(shared))
+            && let Some(task) = self.inject(shared)
         {
             return Some(task);
         }
@@ -117,7 +127,7 @@ impl Queue {
 
     fn poll_far(&self, post: &Post) -> Option<Task> {
         let shared = &*post.shared;
-        live(|| inject(shared)).or_else(|| self.rob(post)).or_else(|| live(|| shared.lane.pop_first()))
+        self.inject(shared).or_else(|| self.rob(post)).or_else(|| live(|| shared.lane.pop_first()))
     }
 
     #[cold]
@@ -127,10 +137,30 @@ impl Queue {
         self.aged.set(first.wrapping_add(1));
         (0..4).find_map(|n| match first.wrapping_add(n) % 4 {
             0 => live(|| shared.lane.pop_oldest()),
-            1 => live(|| inject(shared)),
+            1 => self.inject(shared),
             2 => live(|| steal(&self.own)),
             _ => self.rob(post),
         })
+    }
+
+    fn inject(&self, shared: &Shared) -> Option<Task> {
+        let task = live(|| inject(shared))?;
+        self.injected.set(Some(task.core().id));
+        Some(task)
+    }
+
+    /// Says where the task that was polled last comes from, for as long as it is in hand.
+    pub(crate) fn in_hand(&self, task: Task) -> Held {
+        Held { injected: self.injected.get() == Some(task.core().id), task }
+    }
+
+    /// Puts a task back where it was, though behind what came meanwhile: a thief says of what is on a deque that it was there.
+    pub(crate) fn put_back(&self, held: Held, shared: &Shared) {
+        match held.task.core().priority() {
+            0 if held.injected => shared.inject(held.task),
+            0 => self.push(held.task),
+            priority => shared.lane.push(priority, held.task),
+        }
     }
 
     /// Takes a task from another seat's deque.
@@ -201,7 +231,7 @@ impl Shared {
         tasks.extend(std::iter::from_fn(|| self.lane.pop_first()));
         for post in self.posts() {
             tasks.extend(std::iter::from_fn(|| steal(&post.stealer)));
-            tasks.append(&mut post.held.lock());
+            tasks.extend(post.held.lock().drain(..).map(|held| held.task));
         }
         tasks
     }

@@ -203,7 +203,10 @@ impl Seat {
         if worker.is_poller() {
             self.pollers.set(self.pollers.get() - 1);
         }
-        self.resume(worker);
+        let mut turn = Some(worker);
+        while let Some(worker) = turn {
+            turn = self.resume(worker);
+        }
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         if turns.is_multiple_of(LOOK_FAR_EVERY) {
@@ -211,9 +214,12 @@ impl Seat {
         }
     }
 
-    /// Tasks on the deques of seats that nobody drives wait for the others.
+    /// Tasks on the deques of seats that nobody drives wait for the others, and tasks in hand for stacks that others give back.
     #[cold]
     fn look_far(&self) {
+        if self.holds.get() && self.shared().stacks_given() != self.given_seen.get() {
+            self.retry_held();
+        }
         if self.wants_poller() && self.work_waits() {
             self.make(Making::Created);
         }
@@ -287,7 +293,7 @@ impl Seat {
         self.post.announce();
         // All that others could have changed without waking this seat is looked at again from here on, the times included.
         let expiry = shared.next_expiry();
-        let alarm = earliest(expiry, shared.tidy_stacks(|clock| clock.now()).next);
+        let alarm = earliest(expiry, self.mind_stacks());
         let until = earliest(earliest(timer, alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
         let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
@@ -308,7 +314,7 @@ impl Seat {
         if watches {
             self.unwatch(goal);
         }
-        self.requeue_held();
+        self.retry_held();
     }
 
     /// Whether a task waits and a worker could be had for it.

@@ -11,6 +11,7 @@ use copool_spec::{Outcome, Tell, WorkerId, WorkerState};
 use corosensei::Coroutine;
 
 use crate::pool::{Count, Post};
+use crate::queue::Held;
 use crate::schedule::{Between, Seat};
 use crate::stack::Stack;
 use crate::sync::light_fence;
@@ -57,9 +58,19 @@ pub(crate) struct Worker {
     pub(crate) state: WorkerState,
 }
 
+/// With what a worker begins.
+pub(crate) enum First {
+    /// With a poll.
+    Polls,
+    /// With a task that it has polled on another stack.
+    Polled(Task),
+    /// With a task that was in its seat's hand for want of a stack: the worker's first poll.
+    Held(Held),
+}
+
 impl Worker {
-    /// A worker on this stack that will poll, after it has run `first`.
-    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Box<Self> {
+    /// A worker on this stack that will poll, after what it begins with.
+    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: First) -> Box<Self> {
         let place = seat.place();
         let seat = std::ptr::from_ref(seat);
         let size = stack.size();
@@ -96,20 +107,15 @@ enum Polled {
 }
 
 /// The body of every worker coroutine.
-fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<Task>) -> Exit {
+fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: First) -> Exit {
     let place = seat.post.id;
-    let mut held = first;
+    let mut held = match begin(seat, id, first) {
+        Ok(held) => held,
+        Err(exit) => return exit,
+    };
     let mut turn = 0;
-    if seat.searching.get() && held.is_none() && !seat.is_retiring() {
-        held = search(seat, id);
-        if held.is_none() {
-            return Exit::PollFailed;
-        }
-    }
     loop {
         if seat.is_retiring() {
-            // Its task goes back to a queue when the drive ends.
-            seat.post.held.lock().extend(held.take());
             return Exit::TimeOver;
         }
         let task = match held.take() {
@@ -146,6 +152,27 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
             Between::TimeOver => return Exit::TimeOver,
         }
         seat.next_poll(place, id);
+    }
+}
+
+/// The task that the worker has to begin with, if it has one.
+fn begin(seat: &Seat, id: WorkerId, first: First) -> Result<Option<Task>, Exit> {
+    match first {
+        First::Held(held) if seat.is_retiring() => {
+            // It goes back to a queue when the drive ends.
+            seat.keep_in_hand([held]);
+            Err(Exit::TimeOver)
+        }
+        First::Polls if seat.searching.get() && !seat.is_retiring() => match search(seat, id) {
+            None => Err(Exit::PollFailed),
+            task => Ok(task),
+        },
+        First::Polls => Ok(None),
+        First::Polled(task) => Ok(Some(task)),
+        First::Held(held) => {
+            seat.task_polled(seat.post.id, id);
+            Ok(Some(held.task))
+        }
     }
 }
 

@@ -3,6 +3,10 @@
 //! Run by `cargo test --features model --test smoke_shuttle`; `COPOOL_SHUTTLE_ITERATIONS` sets how many executions each
 //! scheduler draws, `COPOOL_SHUTTLE_SEED` from which seed.
 
+#[path = "smoke_shuttle/few.rs"]
+mod few;
+#[path = "smoke_shuttle/limits.rs"]
+mod limits;
 #[path = "smoke_shuttle/pool.rs"]
 mod pool;
 #[path = "smoke_shuttle/stalled.rs"]

@@ -1,10 +1,13 @@
 //! The note that `max_size` was lowered: as long as there are workers above it, and not longer. And tasks for which there was
 //! no stack.
 
-use crate::pool::Shared;
+use std::time::Duration;
+
+use super::Obtained;
+use crate::pool::{Post, Shared};
 use crate::sync::{Arc, Mutex};
 use crate::task::{JoinHandle, TaskRef};
-use crate::{CoroutinePool, park};
+use crate::{CoroutinePool, DriveEnd, park, suspend};
 
 /// A pool with two tasks that wait, each on its worker.
 fn two_wait() -> (CoroutinePool, [TaskRef; 2]) {
@@ -74,4 +77,115 @@ fn a_task_that_was_held_for_want_of_a_stack_comes_back_with_its_priority() {
     }
     pool.drain(None).unwrap();
     assert_eq!(*order.lock(), [-3, 0, 0, 3]);
+}
+
+/// A pool of so many stacks, and a task in its seat's hand.
+fn with_stacks(most: usize) -> (CoroutinePool, JoinHandle<()>) {
+    let pool = CoroutinePool::builder().max_stacks(most).build().unwrap();
+    let task = pool.task().stack_size(1 << 20).spawn(|| ()).unwrap();
+    let seat = pool.seat();
+    seat.hold(seat.queue.poll(&seat.post).unwrap());
+    (pool, task)
+}
+
+#[test]
+fn a_vain_try_for_a_task_in_hand_is_no_news_for_the_seats_that_want_a_stack() {
+    let (mut pool, task) = with_stacks(1);
+    let (seat, shared) = (pool.seat(), pool.seat().shared());
+    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    let news = shared.stacks_given();
+    for _ in 0..3 {
+        seat.retry_held();
+        assert_eq!((shared.stacks_given(), seat.given_seen.get()), (news, news));
+        assert_eq!((seat.post.held.lock().len(), seat.workers()), (1, 0));
+    }
+    shared.return_stack(only);
+    assert_ne!(shared.stacks_given(), seat.given_seen.get());
+    seat.retry_held();
+    assert_eq!((seat.post.held.lock().len(), seat.workers()), (0, 1));
+    pool.drain(None).unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn a_worker_that_is_refused_a_stack_leaves_the_news_to_the_task_in_hand() {
+    let (pool, _task) = with_stacks(1);
+    let (seat, shared) = (pool.seat(), pool.seat().shared());
+    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    seat.retry_held();
+    let seen = shared.stacks_given();
+    shared.stacks_returned();
+    let _other = pool.spawn(|| ()).unwrap();
+    assert_eq!(seat.obtain(), Obtained::Exhausted);
+    assert_eq!(seat.given_seen.get(), seen, "it will not sleep before it has tried for the task");
+    shared.return_stack(only);
+}
+
+#[test]
+fn a_task_in_hand_whose_stack_comes_when_no_worker_may_be_made_is_left_to_a_sleeper() {
+    let (mut pool, task) = with_stacks(1);
+    pool.set_max_size(1).unwrap();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    assert!(shared.limits.reserve());
+    let sleeper = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(&shared), pool.seat().queue.stealer()));
+    shared.register(&sleeper);
+    sleeper.announce();
+    pool.seat().retry_held();
+    assert!(!shared.signals.read().has_sleepers(), "it is woken, as the count may have been released before the push");
+    let _called = sleeper.rise();
+    shared.unregister(&sleeper);
+    assert_eq!((pool.seat().post.held.lock().len(), shared.stacks.live()), (0, 0));
+    shared.limits.release();
+    pool.drain(None).unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn a_seat_that_is_never_without_a_worker_tries_for_the_task_in_its_hand() {
+    let (mut pool, task) = with_stacks(2);
+    let shared = Arc::clone(&pool.seat().post.shared);
+    let mut other = Some(shared.stacks.take(shared.fixed.stack_size, || ()).unwrap());
+    pool.seat().retry_held();
+    let wanted = task.task_ref();
+    let busy = move || {
+        (0..1_000).find(|turn| {
+            suspend();
+            if *turn == 100 {
+                shared.return_stack(other.take().unwrap());
+            }
+            wanted.is_finished()
+        })
+    };
+    let mut seen = pool.spawn(busy).unwrap();
+    pool.drain(None).unwrap();
+    assert!(seen.try_join().unwrap().unwrap().is_some());
+}
+
+#[test]
+fn a_drive_that_ends_before_the_worker_of_a_task_in_hand_has_run_leaves_the_task_queued_and_no_worker() {
+    let (mut pool, task) = with_stacks(1);
+    let seat = pool.seat();
+    seat.retry_held();
+    assert_eq!(seat.workers(), 1);
+    assert_eq!(pool.try_timed_schedule_task(Duration::ZERO), Ok(DriveEnd::Deadline));
+    assert_eq!((pool.size(), pool.get_running_size(), task.is_finished()), (1, 0, false));
+    pool.drain(None).unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn a_task_in_hand_goes_back_to_where_it_was() {
+    let pool = CoroutinePool::default();
+    let (seat, handle) = (pool.seat(), pool.handle());
+    let own = pool.spawn(|| ()).unwrap();
+    let outside = std::thread::spawn(move || handle.spawn(|| ()).unwrap()).join().unwrap();
+    while let Some(task) = seat.queue.poll(&seat.post) {
+        seat.hold(task);
+    }
+    assert_eq!(seat.post.held.lock().len(), 2);
+    seat.requeue_held();
+    let own_deque: Vec<_> = seat.queue.drain().iter().map(|task| task.core().id).collect();
+    assert_eq!(own_deque, [own.id()]);
+    assert!(!seat.shared().injector.is_empty(), "a thief of what is on a seat's deque says that it was there");
+    drop(outside);
 }

@@ -11,6 +11,7 @@ use copool_spec::SeatId;
 
 use super::tally::Tally;
 use super::{Parker, Shared};
+use crate::queue::Held;
 use crate::sync::deque::Stealer;
 use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
 use crate::task::{Core, Task};
@@ -30,7 +31,7 @@ pub(crate) struct Post {
     pub(crate) tally: CachePadded<Tally>,
     pub(crate) roster: Roster,
     /// Tasks taken from a queue for which no stack could be had yet.
-    pub(crate) held: Mutex<Vec<Task>>,
+    pub(crate) held: Mutex<Vec<Held>>,
     mail: Mail,
     parker: Parker,
     /// [`AWAKE`], [`ASLEEP`] or [`CALLED`].

@@ -62,6 +62,10 @@ pub(crate) struct Seat {
     pub(crate) frame: Cell<*const Frame>,
     /// A task that a worker has polled and cannot run on its stack.
     pub(crate) hand: Cell<Option<Task>>,
+    /// Whether the seat may have tasks in hand that wait for stacks.
+    pub(crate) holds: Cell<bool>,
+    /// Where it slept last it was the one to look after stacks that rest.
+    pub(super) minds: Cell<bool>,
     pub(crate) driving: Cell<bool>,
     /// The seat leaves: all that is suspended on it unwinds.
     pub(crate) leaving: Cell<bool>,
@@ -121,6 +125,8 @@ impl Seat {
             places: RefCell::new(Vec::new()),
             frame: Cell::new(std::ptr::null()),
             hand: Cell::new(None),
+            holds: Cell::new(false),
+            minds: Cell::new(false),
             driving: Cell::new(false),
             leaving: Cell::new(false),
             orphan: Cell::new(None),
@@ -346,16 +352,14 @@ impl Seat {
         task::bury(remains);
     }
 
+    /// Whether any task's wait may be over by a timer.
+    pub(crate) fn has_timers(&self) -> bool {
+        self.is_due(due::TIMERS)
+    }
+
     /// Whether there is anything for `look`, timers aside.
     pub(crate) fn has_news(&self) -> bool {
         self.is_due(due::WOKEN | due::CALLS) || self.post.has_mail()
-    }
-
-    /// Forgets all timers: the seat has no task any more.
-    pub(crate) fn disarm(&self) {
-        let forgotten = self.timers.borrow_mut().clear();
-        self.set_due(due::TIMERS, false);
-        drop(forgotten);
     }
 }
 

@@ -76,10 +76,19 @@ impl Seat {
         self.shared().stacks_returned();
     }
 
+    /// Before a sleep, as [`tidy_stacks`](Shared::tidy_stacks): when to look again.
+    pub(super) fn mind_stacks(&self) -> Option<Instant> {
+        let next = self.shared().tidy_stacks(|clock| clock.now()).next;
+        self.minds.set(next.is_some());
+        next
+    }
+
     /// At the end of a drive, as [`tidy_stacks`](Shared::tidy_stacks). This seat may never be driven again, so a sleeper
-    /// has to know when to look next.
+    /// has to know when to look next, and so of what this seat would have seen to had it not been woken.
     pub(crate) fn leave_tidy(&self) {
-        self.tell_of(self.shared().tidy_stacks(|clock| clock.now()));
+        let look = self.shared().tidy_stacks(|clock| clock.now());
+        let is_new = self.minds.take() || look.is_new;
+        self.tell_of(Look { is_new, ..look });
     }
 
     /// In the middle of a drive, when the clock was read for another reason, as [`tidy_stacks`](Shared::tidy_stacks): a
@@ -123,19 +132,20 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::ptr;
+    use std::time::Duration;
 
     use copool_spec::{WorkerId, WorkerState};
     use corosensei::CoroutineResult;
 
-    use super::{PLACES_KEPT, Seat};
+    use super::{PLACES_KEPT, Post, Seat};
     use crate::sync::{Arc, AtomicUsize, Ordering};
-    use crate::worker::{Exit, Worker};
-    use crate::{CoroutinePool, DriveEnd, TaskRef, park, suspend};
+    use crate::worker::{Exit, First, Worker};
+    use crate::{CoroutinePool, DriveEnd, TaskRef, VirtualClock, park, suspend};
 
     /// A worker on a stack of its own.
     fn worker(seat: &Seat, id: u64) -> Box<Worker> {
         let stack = seat.take_stack(seat.shared().fixed.stack_size).expect("there is no limit");
-        Worker::new(seat, WorkerId(id), stack, None)
+        Worker::new(seat, WorkerId(id), stack, First::Polls)
     }
 
     fn places(pool: &CoroutinePool) -> usize {
@@ -173,6 +183,29 @@ mod tests {
             // Ordering: Relaxed; one thread counts.
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[test]
+    fn whoever_slept_with_an_alarm_for_resting_stacks_leaves_it_to_a_sleeper_when_its_drive_ends() {
+        let mut pool = CoroutinePool::builder().clock(VirtualClock::new()).keep_alive(Duration::ZERO).build().unwrap();
+        let tasks: Vec<TaskRef> = (0..100).map(|_| pool.spawn(park).unwrap().task_ref()).collect();
+        pool.try_schedule_task().unwrap();
+        tasks.iter().for_each(TaskRef::unpark);
+        pool.drain(None).unwrap();
+        let shared = Arc::clone(&pool.seat().post.shared);
+        let sleeper = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(&shared), pool.seat().queue.stealer()));
+        shared.register(&sleeper);
+        sleeper.announce();
+        pool.drain(None).unwrap();
+        assert!(shared.signals.read().has_sleepers(), "what was known before is somebody else's");
+        assert!(pool.seat().mind_stacks().is_some());
+        pool.drain(None).unwrap();
+        assert!(!shared.signals.read().has_sleepers());
+        sleeper.announce();
+        pool.drain(None).unwrap();
+        assert!(shared.signals.read().has_sleepers(), "it is told once");
+        let _called = sleeper.rise();
+        shared.unregister(&sleeper);
     }
 
     #[test]

@@ -98,10 +98,6 @@ impl Timers {
         }
         self.heap.pop().map(|Reverse(timer)| (timer.task, timer.generation))
     }
-
-    pub(crate) fn clear(&mut self) -> Stale {
-        Stale(mem::take(&mut self.heap).into_vec())
-    }
 }
 
 impl Timer {

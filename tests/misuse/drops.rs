@@ -239,7 +239,7 @@ fn what_destructors_submit_while_their_seat_leaves_is_run_by_another() {
                 forever();
             })
             .unwrap();
-            // Its result is held by nothing but a timer that is not due: dropped as the seat forgets its timers.
+            // Its result is held by nothing but a timer that is not due: dropped as the seat looks at its timers for the last time.
             let spawns = SpawnsOnDrop(handle.clone(), sender);
             let timed = seat
                 .spawn(move || {
@@ -356,5 +356,60 @@ fn a_closure_that_an_owner_drops_may_wait_for_a_stop_by_another_thread() {
         let task = pool.spawn(move || drop(waits)).unwrap().task_ref();
         drop(pool);
         assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+    });
+}
+
+/// Tells when the task `late` is accepted, and keeps its submitter until the gate opens.
+struct KeepsSubmitter {
+    accepted: std::sync::mpsc::Sender<()>,
+    gate: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+    first: std::sync::atomic::AtomicBool,
+}
+
+impl Listener for KeepsSubmitter {
+    fn on_event(&self, event: &Event) {
+        // Ordering: Relaxed; the second submission comes after the first by a spawn of its thread.
+        let first = event.name() == "task_accepted" && !self.first.swap(true, std::sync::atomic::Ordering::Relaxed);
+        if event.name() == "task_accepted" && !first {
+            self.accepted.send(()).unwrap();
+            self.gate.lock().unwrap().recv().unwrap();
+        }
+    }
+}
+
+/// When it is dropped, lets a submitter go on and waits until it has.
+struct WaitsForSubmitter(std::sync::mpsc::Sender<()>, std::sync::mpsc::Receiver<()>);
+
+impl Drop for WaitsForSubmitter {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+        self.1.recv().unwrap();
+    }
+}
+
+#[test]
+fn the_closure_of_an_abandoned_task_may_wait_for_one_who_abandons_another() {
+    within("burial beside an abandonment", || {
+        let ((accepted, is_accepted), (open, gate), (over, is_over)) = (channel(), channel(), channel());
+        let keeps = KeepsSubmitter { accepted, gate: gate.into(), first: false.into() };
+        let mut pool = CoroutinePool::builder().listener(keeps).build().unwrap();
+        let waits = WaitsForSubmitter(open, is_over);
+        let buried = pool.spawn(move || drop(waits)).unwrap();
+        let handle = pool.handle();
+        let submitter = thread::spawn(move || {
+            let late = handle.spawn(|| ()).unwrap();
+            over.send(()).unwrap();
+            late
+        });
+        is_accepted.recv().unwrap();
+        // Its sweep comes before the late task is queued.
+        pool.stop(Duration::ZERO);
+        assert_eq!(pool.drain(None), Ok(DriveEnd::Stopped), "it buries what was swept");
+        let late = submitter.join().unwrap();
+        assert_eq!(
+            (buried.task_ref().outcome(), late.task_ref().outcome()),
+            (Some(Outcome::Abandoned), Some(Outcome::Abandoned))
+        );
+        assert_over(&pool);
     });
 }

@@ -9,6 +9,9 @@ use copool::spec::monitor::Stamped;
 use copool::{CoroutinePool, JoinHandle, PoolHandle, TaskRef};
 use copool_model::stamped::Stamps;
 
+/// More than the usual stack, in bytes.
+const LARGER: usize = 128 * 1024;
+
 /// Draws from a seed.
 #[derive(Clone)]
 pub(crate) struct Draw(u64);
@@ -61,6 +64,8 @@ pub(crate) fn run(seed: u64) -> Vec<Vec<Stamped>> {
         .keep_alive(if draw.one_in(2) { Duration::ZERO } else { draw.micros(50) })
         .max_syscall_threads(2)
         .listener(stamps.clone());
+    // Too few, now and then.
+    let builder = if draw.one_in(4) { builder.max_stacks(1 + usize::from(draw.one_in(2))) } else { builder };
     let mut pool = builder.build().expect("the settings are valid");
     let count = 2 + draw.below(2);
     let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..=count).map(|_| channel()).unzip();
@@ -150,10 +155,12 @@ impl Hand {
     fn submit(&mut self) {
         let (pool, draw) = (self.pool.clone(), Draw(self.draw.below(u64::MAX)));
         let body = move || body(&pool, draw, 2);
+        let task = self.pool.task();
+        let task = if self.draw.one_in(4) { task.stack_size(LARGER) } else { task };
         let task = match self.draw.below(6) {
-            0 => self.pool.task().priority(-1).spawn(body),
-            1 => self.pool.task().priority(1).spawn(body),
-            _ => self.pool.task().spawn(body),
+            0 => task.priority(-1).spawn(body),
+            1 => task.priority(1).spawn(body),
+            _ => task.spawn(body),
         };
         if let Ok(task) = task {
             let peer = usize::try_from(self.draw.below(self.peers.len() as u64)).expect("an index");
