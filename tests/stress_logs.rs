@@ -2,8 +2,8 @@
 //! spec's.
 //!
 //! Each run is short, so that the search for an order is, too: a few threads with a seat, one without, and helpers for
-//! system calls do some ten things each, drawn from a seed; then the owner drops its pool, sometimes under the others' feet.
-//! Every thread keeps its own log (`copool_model::stamped`), and the spec's monitor searches for an order of all of them
+//! system calls do some ten things each, drawn from a seed, in some runs with too few stacks; then the owner drops its pool,
+//! sometimes under the others' feet. Every thread keeps its own log (`copool_model::stamped`), and the spec's monitor searches for an order of all of them
 //! within their stamps. How many events are checked in all says `COPOOL_STRESS_EVENTS`, where the seeds begin
 //! `COPOOL_STRESS_SEED`.
 
@@ -36,7 +36,7 @@ fn the_spec_accepts_what_parallel_threads_tell() {
     let (mut runs, mut events, mut threads) = (0, 0, 0);
     while events < most {
         let seed = first + runs;
-        let logs = work::run(seed);
+        let logs = work::run(seed, true);
         let told: usize = logs.iter().map(Vec::len).sum();
         let search = Instant::now();
         judge(params(), &[], &logs).unwrap_or_else(|why| panic!("COPOOL_STRESS_SEED={seed}: {why}"));

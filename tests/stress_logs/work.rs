@@ -52,8 +52,8 @@ struct Hand {
     peers: Vec<Sender<TaskRef>>,
 }
 
-/// Runs it, and gives the log of each thread.
-pub(crate) fn run(seed: u64) -> Vec<Vec<Stamped>> {
+/// Runs it, and gives the log of each thread. `scarce`: stacks are too few, now and then.
+pub(crate) fn run(seed: u64, scarce: bool) -> Vec<Vec<Stamped>> {
     let mut draw = Draw::new(seed);
     let stamps = Stamps::new();
     stamps.begin();
@@ -64,8 +64,7 @@ pub(crate) fn run(seed: u64) -> Vec<Vec<Stamped>> {
         .keep_alive(if draw.one_in(2) { Duration::ZERO } else { draw.micros(50) })
         .max_syscall_threads(2)
         .listener(stamps.clone());
-    // Too few, now and then.
-    let builder = if draw.one_in(4) { builder.max_stacks(1 + usize::from(draw.one_in(2))) } else { builder };
+    let builder = if scarce && draw.one_in(4) { builder.max_stacks(1 + usize::from(draw.one_in(2))) } else { builder };
     let mut pool = builder.build().expect("the settings are valid");
     let count = 2 + draw.below(2);
     let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..=count).map(|_| channel()).unzip();
