@@ -3,9 +3,9 @@
 //!
 //! Each run is short, so that the search for an order is, too: a few threads with a seat, one without, and helpers for
 //! system calls do some ten things each, drawn from a seed, in some runs with too few stacks; then the owner drops its pool,
-//! sometimes under the others' feet. Every thread keeps its own log (`copool_model::stamped`), and the spec's monitor searches for an order of all of them
-//! within their stamps. How many events are checked in all says `COPOOL_STRESS_EVENTS`, where the seeds begin
-//! `COPOOL_STRESS_SEED`.
+//! sometimes under the others' feet. Every thread keeps its own log (`copool_model::stamped`), and the spec's monitor searches
+//! for an order of all of them within their stamps. How many events are checked in all says `COPOOL_STRESS_EVENTS`, where the
+//! seeds begin `COPOOL_STRESS_SEED`.
 
 #[path = "stress_logs/mutation.rs"]
 mod mutation;

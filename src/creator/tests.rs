@@ -144,21 +144,25 @@ fn a_task_in_hand_whose_stack_comes_when_no_worker_may_be_made_is_left_to_a_slee
 fn a_seat_that_is_never_without_a_worker_tries_for_the_task_in_its_hand() {
     let (mut pool, task) = with_stacks(2);
     let shared = Arc::clone(&pool.seat().post.shared);
-    let mut other = Some(shared.stacks.take(shared.fixed.stack_size, || ()).unwrap());
+    let take = || shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    let (own, mut other) = (take(), Some(take()));
     pool.seat().retry_held();
+    shared.return_stack(own);
     let wanted = task.task_ref();
+    let core = Arc::clone(&shared);
     let busy = move || {
         (0..1_000).find(|turn| {
             suspend();
             if *turn == 100 {
-                shared.return_stack(other.take().unwrap());
+                core.return_stack(other.take().unwrap());
             }
             wanted.is_finished()
         })
     };
+    assert_eq!(pool.seat().workers(), 0, "it is still in hand");
     let mut seen = pool.spawn(busy).unwrap();
     pool.drain(None).unwrap();
-    assert!(seen.try_join().unwrap().unwrap().is_some());
+    assert!(seen.try_join().unwrap().unwrap().is_some_and(|turn| turn > 100));
 }
 
 #[test]
@@ -169,6 +173,18 @@ fn a_drive_that_ends_before_the_worker_of_a_task_in_hand_has_run_leaves_the_task
     assert_eq!(seat.workers(), 1);
     assert_eq!(pool.try_timed_schedule_task(Duration::ZERO), Ok(DriveEnd::Deadline));
     assert_eq!((pool.size(), pool.get_running_size(), task.is_finished()), (1, 0, false));
+    pool.drain(None).unwrap();
+    assert!(task.is_finished());
+}
+
+#[test]
+fn a_seat_that_was_called_and_gets_a_stack_for_the_task_in_its_hand_searches_no_more() {
+    let (mut pool, task) = with_stacks(1);
+    let (seat, shared) = (pool.seat(), pool.seat().shared());
+    seat.searching.set(shared.signals.begin_search());
+    seat.retry_held();
+    assert!(!seat.searching.get() && shared.signals.begin_search(), "the next call is for another");
+    shared.signals.end_search();
     pool.drain(None).unwrap();
     assert!(task.is_finished());
 }
