@@ -2,7 +2,7 @@
 //! fails (arrows 4, 9 to 11, 14 to 17, and the recycling of 21 to 25).
 //!
 //! Each unit of the limits' `running` is a live worker of some seat, or an idle one in the pool's list: it is reserved
-//! before the worker is made and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
+//! before the worker is told of and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
 //! waits, or for `min_size` (S7); one that has a task is never asked to exit (S8), since it returns only between tasks.
 
 mod hand;
@@ -74,25 +74,27 @@ impl Seat {
             self.enroll(Worker::new(self, idle.id, idle.stack, First::Polls));
             return Obtained::Got;
         }
-        if !shared.limits.reserve() {
-            return Obtained::AtMax;
-        }
-        self.make_reserved(making)
+        let limits = shared.limits.load();
+        if limits.running >= limits.max { Obtained::AtMax } else { self.make_new(making, Limits::reserve) }
     }
 
-    /// Makes the worker for which a count was reserved.
-    fn make_reserved(&self, making: Making) -> Obtained {
+    /// Makes a worker and counts it by `reserve`. The stack comes first: a count that was reserved for nothing would keep other
+    /// seats from making a worker, and nobody would tell them when it is released.
+    fn make_new(&self, making: Making, reserve: impl Fn(&Limits) -> bool) -> Obtained {
         let (shared, place) = (self.shared(), self.post.id);
         if !self.holds.get() {
             // Else it is for the tasks in hand to see the news.
             self.given_seen.set(shared.stacks_given());
         }
         let Some(stack) = self.take_stack(shared.fixed.stack_size) else {
-            shared.limits.release();
             self.refused_stack();
             return Obtained::Exhausted;
         };
         self.exhausted.set(false);
+        if !reserve(&shared.limits) {
+            self.give_stack(stack);
+            return Obtained::AtMax;
+        }
         let id = shared.next_worker_id();
         match making {
             Making::Created => shared.worker_created(place, id),
@@ -116,11 +118,9 @@ impl Seat {
         if shared.signals.read().is_closed() {
             return;
         }
-        while shared.limits.reserve_below_min() {
-            if self.make_reserved(Making::Created) != Obtained::Got {
-                break;
-            }
-        }
+        while shared.limits.load().is_below_min()
+            && self.make_new(Making::Created, Limits::reserve_below_min) == Obtained::Got
+        {}
     }
 
     fn enroll(&self, worker: Box<Worker>) {

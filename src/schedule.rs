@@ -296,8 +296,9 @@ impl Seat {
         let alarm = earliest(expiry, self.mind_stacks());
         let until = earliest(earliest(timer, alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
-        let wants_stack = self.exhausted.get() || !self.post.held.lock().is_empty();
-        let due = due || (wants_stack && shared.stacks_given() != self.given_seen.get());
+        let holds = !self.post.held.lock().is_empty();
+        let news = (holds || self.exhausted.get()) && shared.stacks_given() != self.given_seen.get();
+        let due = due || news || (holds && shared.has_idle());
         // Another seat may have taken the workers for whose keep-alive this drive would block, or those above `min_size`.
         let pointless = matches!(goal, Goal::Ready) && self.kept(expiry).is_none();
         let sleeps = !due && !pointless && !self.has_news() && !self.could_run() && !self.goal_moved(goal);

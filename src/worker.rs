@@ -11,7 +11,6 @@ use copool_spec::{Outcome, Tell, WorkerId, WorkerState};
 use corosensei::Coroutine;
 
 use crate::pool::{Count, Post};
-use crate::queue::Held;
 use crate::schedule::{Between, Seat};
 use crate::stack::Stack;
 use crate::sync::light_fence;
@@ -64,8 +63,8 @@ pub(crate) enum First {
     Polls,
     /// With a task that it has polled on another stack.
     Polled(Task),
-    /// With a task that was in its seat's hand for want of a stack: the worker's first poll.
-    Held(Held),
+    /// With a task that its seat has in hand for want of a stack, if it still has one: the worker's first poll.
+    Held,
 }
 
 impl Worker {
@@ -109,7 +108,7 @@ enum Polled {
 /// The body of every worker coroutine.
 fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: First) -> Exit {
     let place = seat.post.id;
-    let mut held = match begin(seat, id, first) {
+    let mut held = match begin(seat, id, size, first) {
         Ok(held) => held,
         Err(exit) => return exit,
     };
@@ -156,23 +155,15 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: First)
 }
 
 /// The task that the worker has to begin with, if it has one.
-fn begin(seat: &Seat, id: WorkerId, first: First) -> Result<Option<Task>, Exit> {
+fn begin(seat: &Seat, id: WorkerId, size: usize, first: First) -> Result<Option<Task>, Exit> {
     match first {
-        First::Held(held) if seat.is_retiring() => {
-            // It goes back to a queue when the drive ends.
-            seat.keep_in_hand([held]);
-            Err(Exit::TimeOver)
-        }
         First::Polls if seat.searching.get() && !seat.is_retiring() => match search(seat, id) {
             None => Err(Exit::PollFailed),
             task => Ok(task),
         },
         First::Polls => Ok(None),
         First::Polled(task) => Ok(Some(task)),
-        First::Held(held) => {
-            seat.task_polled(seat.post.id, id);
-            Ok(Some(held.task))
-        }
+        First::Held => Ok(seat.begin_held(size).inspect(|_| seat.task_polled(seat.post.id, id))),
     }
 }
 

@@ -10,7 +10,7 @@ use copool_spec::{Tell, WorkerId, WorkerState};
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack::Stack;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, light_fence};
 use crate::worker::Idle;
 
 impl Seat {
@@ -104,7 +104,17 @@ impl Shared {
         self.idle_count.load(Ordering::Relaxed) > 0
     }
 
+    /// Puts a worker on the list. Who was refused a stack may have its own.
     pub(crate) fn put_idle(&self, idle: Idle) {
+        self.list_idle(idle);
+        light_fence();
+        // Ordering: Relaxed, after the fence: who is refused counts that, and looks for idle workers before it sleeps.
+        if self.stacks_refused.load(Ordering::Relaxed) > 0 {
+            self.stacks_returned();
+        }
+    }
+
+    fn list_idle(&self, idle: Idle) {
         let mut list = self.idle.lock();
         // In the order in which they idle out, whoever put them back.
         let at = list.partition_point(|other| other.since <= idle.since);

@@ -7,7 +7,7 @@ use super::Obtained;
 use crate::pool::{Post, Shared};
 use crate::sync::{Arc, Mutex};
 use crate::task::{JoinHandle, TaskRef};
-use crate::{CoroutinePool, DriveEnd, park, suspend};
+use crate::{CoroutinePool, DriveEnd, Outcome, park, suspend};
 
 /// A pool with two tasks that wait, each on its worker.
 fn two_wait() -> (CoroutinePool, [TaskRef; 2]) {
@@ -70,7 +70,7 @@ fn a_task_that_was_held_for_want_of_a_stack_comes_back_with_its_priority() {
         push(held);
         let seat = pool.seat();
         let task = seat.queue.poll(&seat.post).unwrap();
-        seat.hold(task);
+        seat.hold(task, 0);
         push(0);
         // Before and after what was queued meanwhile.
         seat.requeue_held();
@@ -84,7 +84,7 @@ fn with_stacks(most: usize) -> (CoroutinePool, JoinHandle<()>) {
     let pool = CoroutinePool::builder().max_stacks(most).build().unwrap();
     let task = pool.task().stack_size(1 << 20).spawn(|| ()).unwrap();
     let seat = pool.seat();
-    seat.hold(seat.queue.poll(&seat.post).unwrap());
+    seat.hold(seat.queue.poll(&seat.post).unwrap(), 0);
     (pool, task)
 }
 
@@ -102,7 +102,7 @@ fn a_vain_try_for_a_task_in_hand_is_no_news_for_the_seats_that_want_a_stack() {
     shared.return_stack(only);
     assert_ne!(shared.stacks_given(), seat.given_seen.get());
     seat.retry_held();
-    assert_eq!((seat.post.held.lock().len(), seat.workers()), (0, 1));
+    assert_eq!((seat.post.held.lock().len(), seat.workers()), (1, 1), "it is in hand until its worker begins");
     pool.drain(None).unwrap();
     assert!(task.is_finished());
 }
@@ -166,6 +166,60 @@ fn a_seat_that_is_never_without_a_worker_tries_for_the_task_in_its_hand() {
 }
 
 #[test]
+fn a_task_in_hand_gets_the_stack_of_a_worker_that_idles() {
+    let (mut pool, task) = with_stacks(1);
+    pool.set_keep_alive(Duration::from_secs(3_600));
+    let small = pool.spawn(|| ()).unwrap();
+    assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+    assert!(small.is_finished() && task.is_finished());
+}
+
+#[test]
+fn a_stop_finds_a_task_in_hand_whose_worker_has_not_begun() {
+    let (mut pool, task) = with_stacks(1);
+    pool.seat().retry_held();
+    assert_eq!(pool.seat().workers(), 1);
+    let handle = pool.handle();
+    std::thread::spawn(move || handle.stop(Duration::ZERO)).join().unwrap();
+    assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
+    assert_eq!(pool.drain(None), Ok(DriveEnd::Stopped));
+}
+
+#[test]
+fn news_for_a_task_in_hand_are_not_seen_by_the_refusal_of_another() {
+    let (pool, _task) = with_stacks(1);
+    let (seat, shared) = (pool.seat(), pool.seat().shared());
+    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    seat.retry_held();
+    let seen = seat.given_seen.get();
+    shared.stacks_returned();
+    let _other = pool.spawn(|| ()).unwrap();
+    seat.hold(seat.queue.poll(&seat.post).unwrap(), shared.stacks_given());
+    assert_eq!((seat.given_seen.get(), seat.post.held.lock().len()), (seen, 2));
+    shared.return_stack(only);
+}
+
+#[test]
+fn each_of_two_tasks_in_hand_is_tried_for_before_a_sleep() {
+    let (mut pool, first) = with_stacks(2);
+    let second = pool.task().stack_size(1 << 21).spawn(|| ()).unwrap();
+    let (seat, shared) = (pool.seat(), pool.seat().shared());
+    seat.hold(seat.queue.poll(&seat.post).unwrap(), shared.stacks_given());
+    seat.retry_held();
+    assert_ne!(seat.given_seen.get(), shared.stacks_given(), "the second has not been tried for");
+    pool.drain(None).unwrap();
+    assert!(first.is_finished() && second.is_finished());
+}
+
+#[test]
+fn a_task_in_hand_that_was_cancelled_gets_no_worker() {
+    let (pool, task) = with_stacks(1);
+    task.cancel();
+    pool.seat().retry_held();
+    assert_eq!((pool.seat().workers(), pool.seat().post.held.lock().len()), (0, 0));
+}
+
+#[test]
 fn a_drive_that_ends_before_the_worker_of_a_task_in_hand_has_run_leaves_the_task_queued_and_no_worker() {
     let (mut pool, task) = with_stacks(1);
     let seat = pool.seat();
@@ -196,7 +250,7 @@ fn a_task_in_hand_goes_back_to_where_it_was() {
     let own = pool.spawn(|| ()).unwrap();
     let outside = std::thread::spawn(move || handle.spawn(|| ()).unwrap()).join().unwrap();
     while let Some(task) = seat.queue.poll(&seat.post) {
-        seat.hold(task);
+        seat.hold(task, 0);
     }
     assert_eq!(seat.post.held.lock().len(), 2);
     seat.requeue_held();

@@ -64,6 +64,8 @@ pub(crate) struct Seat {
     pub(crate) hand: Cell<Option<Task>>,
     /// Whether the seat may have tasks in hand that wait for stacks.
     pub(crate) holds: Cell<bool>,
+    /// A worker that was made for one of them has not begun.
+    pub(crate) awaited: Cell<bool>,
     /// Where it slept last it was the one to look after stacks that rest.
     pub(super) minds: Cell<bool>,
     pub(crate) driving: Cell<bool>,
@@ -126,6 +128,7 @@ impl Seat {
             frame: Cell::new(std::ptr::null()),
             hand: Cell::new(None),
             holds: Cell::new(false),
+            awaited: Cell::new(false),
             minds: Cell::new(false),
             driving: Cell::new(false),
             leaving: Cell::new(false),

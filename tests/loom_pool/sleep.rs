@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use copool_model::loom::{Bounds, check, thread};
+use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::pool::{Core, Polled, Witness};
 use copool_model::under_loom::checked::seat::{self, Sleeper};
 use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, JoinHandle, PoolHandle, park};
@@ -214,6 +215,60 @@ fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
             assert!(task.is_finished() && !core.has_sleepers());
         }
         giver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_worker_that_idles_with_the_only_stack() {
+    check("sleep: the only stack idles, a task is in hand", Bounds::preemptions().uneven(), || {
+        let seat = CoroutinePool::builder().max_stacks(1).min_size(1).build().unwrap();
+        let core = Core::of(&seat);
+        assert!(core.reserve());
+        let stack = core.take_stack().unwrap();
+        let task = seat.task().stack_size(1 << 20).spawn(|| ()).unwrap();
+        let polled = seat::poll(&seat).unwrap();
+        assert!(seat::enlarge(&seat, polled).is_none());
+        let holder = thread::spawn({
+            let core = core.clone();
+            move || core.idle_with(stack)
+        });
+        // It puts the task back, for the worker to poll.
+        while !seat::obtain(&seat) {
+            seat::doze(&seat);
+        }
+        holder.join().unwrap();
+        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
+        assert_awake_and_empty(&core, &seat, [task]);
+    });
+}
+
+#[test]
+fn a_seat_going_to_sleep_for_want_of_a_worker_is_not_kept_from_it_by_one_that_is_refused_a_stack() {
+    check("sleep: another seat is refused a stack", Bounds::preemptions().at_most(1), || {
+        let seat = CoroutinePool::builder().max_stacks(1).max_size(1).build().unwrap();
+        let core = Core::of(&seat);
+        let stack = core.take_stack().unwrap();
+        let task = seat.spawn(|| ()).unwrap();
+        let over = Arc::new(Gate::new());
+        let other = thread::spawn({
+            let (handle, over) = (seat.handle(), Arc::clone(&over));
+            move || {
+                let mut seat = handle.attach().unwrap();
+                if seat::obtain(&seat) {
+                    let _end = seat.drain(None);
+                }
+                // It is busy with something else.
+                over.wait();
+            }
+        });
+        core.return_stack(stack);
+        while !task.is_finished() && !seat::obtain(&seat) {
+            seat::doze_until(&seat, &task.task_ref());
+        }
+        over.open(1);
+        other.join().unwrap();
+        drop(task);
+        assert!(!core.has_sleepers());
     });
 }
 
