@@ -2,7 +2,7 @@
 //! fails (arrows 4, 9 to 11, 14 to 17, and the recycling of 21 to 25).
 //!
 //! Each unit of the limits' `running` is a live worker of some seat, or an idle one in the pool's list: it is reserved
-//! before the worker is told of and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
+//! before the worker is made and released exactly once, when the worker exits (S1, S4). A worker is made only if a task
 //! waits, or for `min_size` (S7); one that has a task is never asked to exit (S8), since it returns only between tasks.
 
 mod hand;
@@ -21,9 +21,9 @@ pub(crate) use limits::{Limits, MOST, Numbers, Refused};
 use crate::here;
 use crate::pool::Shared;
 use crate::schedule::Seat;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, light_fence};
 use crate::task::Task;
-use crate::worker::{Exit, First, Idle, Worker, Yield};
+use crate::worker::{Exit, Idle, Worker, Yield};
 
 /// For which arrow a worker is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,7 @@ impl Seat {
     /// Gets a worker if a task waits for one.
     pub(crate) fn obtain(&self) -> Obtained {
         self.exhausted.set(false);
+        self.requeue_on_news();
         if self.work_waits() { self.make(Making::Created) } else { Obtained::NoWork }
     }
 
@@ -71,37 +72,38 @@ impl Seat {
                 continue;
             }
             shared.state_changed(idle.id, WorkerState::Idle, WorkerState::Ready);
-            self.enroll(Worker::new(self, idle.id, idle.stack, First::Polls));
+            self.enroll(Worker::new(self, idle.id, idle.stack, None));
             return Obtained::Got;
         }
-        let limits = shared.limits.load();
-        if limits.running >= limits.max { Obtained::AtMax } else { self.make_new(making, Limits::reserve) }
+        if !shared.limits.reserve() {
+            return Obtained::AtMax;
+        }
+        self.make_reserved(making)
     }
 
-    /// Makes a worker and counts it by `reserve`. The stack comes first: a count that was reserved for nothing would keep other
-    /// seats from making a worker, and nobody would tell them when it is released.
-    fn make_new(&self, making: Making, reserve: impl Fn(&Limits) -> bool) -> Obtained {
+    /// Makes the worker for which a count was reserved.
+    fn make_reserved(&self, making: Making) -> Obtained {
         let (shared, place) = (self.shared(), self.post.id);
-        if !self.holds.get() {
-            // Else it is for the tasks in hand to see the news.
-            self.given_seen.set(shared.stacks_given());
-        }
+        let news = shared.stacks_given();
+        self.given_seen.set(news);
         let Some(stack) = self.take_stack(shared.fixed.stack_size) else {
+            shared.limits.release();
             self.refused_stack();
+            light_fence();
+            if shared.stacks_given() != news {
+                // A seat that could have had one since may have gone to sleep for want of this count.
+                shared.pass_on();
+            }
             return Obtained::Exhausted;
         };
         self.exhausted.set(false);
-        if !reserve(&shared.limits) {
-            self.give_stack(stack);
-            return Obtained::AtMax;
-        }
         let id = shared.next_worker_id();
         match making {
             Making::Created => shared.worker_created(place, id),
             Making::Added => shared.worker_added(place, id),
             Making::Recreated => shared.worker_recreated(place, id),
         }
-        self.enroll(Worker::new(self, id, stack, First::Polls));
+        self.enroll(Worker::new(self, id, stack, None));
         Obtained::Got
     }
 
@@ -118,9 +120,11 @@ impl Seat {
         if shared.signals.read().is_closed() {
             return;
         }
-        while shared.limits.load().is_below_min()
-            && self.make_new(Making::Created, Limits::reserve_below_min) == Obtained::Got
-        {}
+        while shared.limits.reserve_below_min() {
+            if self.make_reserved(Making::Created) != Obtained::Got {
+                break;
+            }
+        }
     }
 
     fn enroll(&self, worker: Box<Worker>) {
@@ -172,6 +176,8 @@ impl Seat {
                 worker.frame = std::ptr::null();
                 // First what made it give way: a due timer waits for one task, not for another turn of tasks.
                 self.look();
+                // It may have the very stack that they need.
+                self.requeue_held();
                 self.enroll(worker);
             }
             CoroutineResult::Yield(Yield::Ready | Yield::Wait) => self.store(worker, WorkerState::Suspend),
@@ -247,7 +253,7 @@ impl Seat {
             }
         }
         self.exhausted.set(false);
-        self.retry_held();
+        self.requeue_on_news();
         None
     }
 

@@ -214,11 +214,14 @@ impl Seat {
         }
     }
 
-    /// Tasks on the deques of seats that nobody drives wait for the others, and tasks in hand for stacks that others give back.
+    /// Tasks on the deques of seats that nobody drives wait for the others, tasks in hand for stacks that others give back, and
+    /// others for those that this seat keeps.
     #[cold]
     fn look_far(&self) {
-        if self.holds.get() && self.shared().stacks_given() != self.given_seen.get() {
-            self.retry_held();
+        self.requeue_on_news();
+        if self.shared().has_refused() {
+            // No worker of this seat may ever end, and with it no drive.
+            self.give_up_stacks();
         }
         if self.wants_poller() && self.work_waits() {
             self.make(Making::Created);
@@ -296,9 +299,8 @@ impl Seat {
         let alarm = earliest(expiry, self.mind_stacks());
         let until = earliest(earliest(timer, alarm), self.deadline());
         let due = until.is_some_and(|at| at <= shared.clock.now());
-        let holds = !self.post.held.lock().is_empty();
-        let news = (holds || self.exhausted.get()) && shared.stacks_given() != self.given_seen.get();
-        let due = due || news || (holds && shared.has_idle());
+        let news = self.exhausted.get() && shared.stacks_given() != self.given_seen.get();
+        let due = due || news || self.has_news_of_stacks();
         // Another seat may have taken the workers for whose keep-alive this drive would block, or those above `min_size`.
         let pointless = matches!(goal, Goal::Ready) && self.kept(expiry).is_none();
         let sleeps = !due && !pointless && !self.has_news() && !self.could_run() && !self.goal_moved(goal);
@@ -315,7 +317,7 @@ impl Seat {
         if watches {
             self.unwatch(goal);
         }
-        self.retry_held();
+        self.requeue_on_news();
     }
 
     /// Whether a task waits and a worker could be had for it.

@@ -178,6 +178,8 @@ struct State {
     /// Scripts have a stack refused where none would be.
     #[cfg(feature = "script")]
     fails: bool,
+    #[cfg(test)]
+    refuses_larger: bool,
 }
 
 impl Stacks {
@@ -196,6 +198,8 @@ impl Stacks {
             emptied: 0,
             #[cfg(feature = "script")]
             fails: false,
+            #[cfg(test)]
+            refuses_larger: false,
         };
         Self { state: Lock::new(state), limit }
     }
@@ -205,14 +209,34 @@ impl Stacks {
     /// make their guards, are told by `tell`.
     pub(crate) fn take(&self, size: usize, tell: impl FnOnce()) -> Result<Stack, Exhausted> {
         let reserved = self.state.lock().reserve(size, self.limit)?;
-        self.finish(reserved, tell)
+        self.finish(reserved, tell).inspect_err(|_| self.state.lock().live -= 1)
+    }
+
+    /// Hands out a stack of `size` usable bytes in place of `old`, which comes back if there is none. Where stacks are few, nobody
+    /// else gets between the two: the one makes room for the other.
+    pub(crate) fn exchange(&self, old: Stack, size: usize, tell: impl FnOnce()) -> Result<Stack, Stack> {
+        let reserved = {
+            let mut state = self.state.lock();
+            state.live -= 1;
+            match state.reserve(size, self.limit) {
+                Ok(reserved) => reserved,
+                Err(Exhausted) => {
+                    state.live += 1;
+                    return Err(old);
+                }
+            }
+        };
+        // From here on the count is that of the one or of the other.
+        let Ok(new) = self.finish(reserved, tell) else { return Err(old) };
+        self.state.lock().store.give(old);
+        Ok(new)
     }
 
     /// The system calls that make guards happen outside the lock.
     fn finish(&self, reserved: home::Reserved, tell: impl FnOnce()) -> Result<Stack, Exhausted> {
         reserved.finish().or_else(|rest| {
             let mut state = self.state.lock();
-            let stack = state.store.settle(rest).inspect_err(|_| state.live -= 1);
+            let stack = state.store.settle(rest);
             let refused = stack.is_ok() && std::mem::take(&mut state.refused);
             drop(state);
             if refused {
@@ -266,6 +290,12 @@ impl Stacks {
         self.state.lock().emptied
     }
 
+    /// Whether stacks larger than the usual are refused, as if there were no memory for them.
+    #[cfg(test)]
+    pub(crate) fn refuse_larger(&self, refuses: bool) {
+        self.state.lock().refuses_larger = refuses;
+    }
+
     /// Lets the next `take` fail.
     #[cfg(feature = "script")]
     pub(crate) fn fail_next(&self) {
@@ -285,6 +315,10 @@ impl Stacks {
 
 impl State {
     fn reserve(&mut self, size: usize, limit: usize) -> Result<home::Reserved, Exhausted> {
+        #[cfg(test)]
+        if self.refuses_larger && size > DEFAULT {
+            return Err(Exhausted);
+        }
         #[cfg(feature = "script")]
         if std::mem::take(&mut self.fails) {
             return Err(Exhausted);

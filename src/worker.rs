@@ -57,19 +57,9 @@ pub(crate) struct Worker {
     pub(crate) state: WorkerState,
 }
 
-/// With what a worker begins.
-pub(crate) enum First {
-    /// With a poll.
-    Polls,
-    /// With a task that it has polled on another stack.
-    Polled(Task),
-    /// With a task that its seat has in hand for want of a stack, if it still has one: the worker's first poll.
-    Held,
-}
-
 impl Worker {
-    /// A worker on this stack that will poll, after what it begins with.
-    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: First) -> Box<Self> {
+    /// A worker on this stack that will poll, after it has run `first`, which it polled on another stack.
+    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Box<Self> {
         let place = seat.place();
         let seat = std::ptr::from_ref(seat);
         let size = stack.size();
@@ -106,15 +96,19 @@ enum Polled {
 }
 
 /// The body of every worker coroutine.
-fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: First) -> Exit {
+fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<Task>) -> Exit {
     let place = seat.post.id;
-    let mut held = match begin(seat, id, size, first) {
-        Ok(held) => held,
-        Err(exit) => return exit,
-    };
+    let mut held = first;
     let mut turn = 0;
+    if seat.searching.get() && held.is_none() && !seat.is_retiring() {
+        held = search(seat, id);
+        if held.is_none() {
+            return Exit::PollFailed;
+        }
+    }
     loop {
         if seat.is_retiring() {
+            debug_assert!(held.is_none(), "between a poll and the run of its task no drive ends");
             return Exit::TimeOver;
         }
         let task = match held.take() {
@@ -151,19 +145,6 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: First)
             Between::TimeOver => return Exit::TimeOver,
         }
         seat.next_poll(place, id);
-    }
-}
-
-/// The task that the worker has to begin with, if it has one.
-fn begin(seat: &Seat, id: WorkerId, size: usize, first: First) -> Result<Option<Task>, Exit> {
-    match first {
-        First::Polls if seat.searching.get() && !seat.is_retiring() => match search(seat, id) {
-            None => Err(Exit::PollFailed),
-            task => Ok(task),
-        },
-        First::Polls => Ok(None),
-        First::Polled(task) => Ok(Some(task)),
-        First::Held => Ok(seat.begin_held(size).inspect(|_| seat.task_polled(seat.post.id, id))),
     }
 }
 

@@ -244,7 +244,12 @@ impl Core {
 
     /// Takes a stack as a seat does that has none.
     pub fn take_stack(&self) -> Option<Stack> {
-        self.0.stacks.take(self.0.fixed.stack_size, || self.0.stacks_returned()).ok().map(Stack)
+        self.take_stack_of(self.0.fixed.stack_size)
+    }
+
+    /// Takes one of so many bytes.
+    pub fn take_stack_of(&self, size: usize) -> Option<Stack> {
+        self.0.stacks.take(size, || self.0.stacks_returned(true)).ok().map(Stack)
     }
 
     /// Gives it back for all.

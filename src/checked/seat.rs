@@ -25,8 +25,8 @@ pub struct Stack(pub(super) crate::stack::Stack);
 /// in hand.
 pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
     let seat = seat.seat();
-    let news = seat.shared().stacks_given();
-    let Some(stack) = seat.larger_stack(polled.0.core().least_stack()) else {
+    let news = seat.shared().larger_given();
+    let Some(stack) = seat.take_stack(polled.0.core().least_stack()) else {
         seat.hold(polled.0, news);
         return None;
     };

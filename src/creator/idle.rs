@@ -10,7 +10,7 @@ use copool_spec::{Tell, WorkerId, WorkerState};
 use crate::pool::Shared;
 use crate::schedule::Seat;
 use crate::stack::Stack;
-use crate::sync::{Ordering, light_fence};
+use crate::sync::Ordering;
 use crate::worker::Idle;
 
 impl Seat {
@@ -104,13 +104,21 @@ impl Shared {
         self.idle_count.load(Ordering::Relaxed) > 0
     }
 
-    /// Puts a worker on the list. Who was refused a stack may have its own.
+    /// Puts a worker on the list. If its stack is a larger one, a task in hand may have it.
     pub(crate) fn put_idle(&self, idle: Idle) {
+        let larger = self.is_larger(&idle.stack);
         self.list_idle(idle);
-        light_fence();
-        // Ordering: Relaxed, after the fence: who is refused counts that, and looks for idle workers before it sleeps.
-        if self.stacks_refused.load(Ordering::Relaxed) > 0 {
-            self.stacks_returned();
+        if larger {
+            self.stacks_returned(true);
+        }
+    }
+
+    /// Exchanges a stack for that of an idle worker which has one of this size, or a larger one.
+    pub(crate) fn swap_idle(&self, old: Stack, size: usize) -> Result<Stack, Stack> {
+        let mut list = self.idle.lock();
+        match list.iter_mut().find(|idle| idle.stack.size() >= size) {
+            Some(idle) => Ok(std::mem::replace(&mut idle.stack, old)),
+            None => Err(old),
         }
     }
 

@@ -31,10 +31,6 @@ impl Numbers {
         let numbers = u64::from(self.running) | u64::from(self.max) << BITS | u64::from(self.min) << (2 * BITS);
         numbers | u64::from(self.shut) << (3 * BITS)
     }
-
-    pub(crate) fn is_below_min(self) -> bool {
-        self.running < self.min
-    }
 }
 
 /// Why limits were not changed.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Obtained;
 use crate::pool::{Post, Shared};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, Ordering};
 use crate::task::{JoinHandle, TaskRef};
-use crate::{CoroutinePool, DriveEnd, Outcome, park, suspend};
+use crate::{Builder, CoroutinePool, DriveError, park, suspend};
 
 /// A pool with two tasks that wait, each on its worker.
 fn two_wait() -> (CoroutinePool, [TaskRef; 2]) {
@@ -79,168 +79,198 @@ fn a_task_that_was_held_for_want_of_a_stack_comes_back_with_its_priority() {
     assert_eq!(*order.lock(), [-3, 0, 0, 3]);
 }
 
-/// A pool of so many stacks, and a task in its seat's hand.
-fn with_stacks(most: usize) -> (CoroutinePool, JoinHandle<()>) {
-    let pool = CoroutinePool::builder().max_stacks(most).build().unwrap();
-    let task = pool.task().stack_size(1 << 20).spawn(|| ()).unwrap();
-    let seat = pool.seat();
-    seat.hold(seat.queue.poll(&seat.post).unwrap(), 0);
+const LARGER: usize = 1 << 20;
+
+/// A pool, and a task in its seat's hand.
+fn in_hand(builder: Builder) -> (CoroutinePool, JoinHandle<()>) {
+    let pool = builder.build().unwrap();
+    let task = pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    hold(&pool);
     (pool, task)
 }
 
+fn hold(pool: &CoroutinePool) {
+    let seat = pool.seat();
+    seat.hold(seat.queue.poll(&seat.post).unwrap(), seat.shared().larger_given());
+}
+
+fn held(pool: &CoroutinePool) -> usize {
+    pool.seat().post.held.lock().len()
+}
+
+/// Gives back a larger stack, as a seat does.
+fn give_larger(shared: &Shared) {
+    shared.return_stack(shared.stacks.take(LARGER, || ()).unwrap());
+}
+
 #[test]
-fn a_vain_try_for_a_task_in_hand_is_no_news_for_the_seats_that_want_a_stack() {
-    let (mut pool, task) = with_stacks(1);
-    let (seat, shared) = (pool.seat(), pool.seat().shared());
-    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
-    let news = shared.stacks_given();
-    for _ in 0..3 {
-        seat.retry_held();
-        assert_eq!((shared.stacks_given(), seat.given_seen.get()), (news, news));
-        assert_eq!((seat.post.held.lock().len(), seat.workers()), (1, 0));
-    }
-    shared.return_stack(only);
-    assert_ne!(shared.stacks_given(), seat.given_seen.get());
-    seat.retry_held();
-    assert_eq!((seat.post.held.lock().len(), seat.workers()), (1, 1), "it is in hand until its worker begins");
+fn a_task_in_hand_is_queued_again_once_a_larger_stack_was_given_back() {
+    let (mut pool, task) = in_hand(CoroutinePool::builder());
+    let shared = Arc::clone(&pool.seat().post.shared);
+    pool.seat().requeue_on_news();
+    shared.return_stack(shared.stacks.take(shared.fixed.stack_size, || ()).unwrap());
+    pool.seat().requeue_on_news();
+    assert_eq!(held(&pool), 1, "that was one of the usual");
+    give_larger(&shared);
+    pool.seat().requeue_on_news();
+    assert_eq!(held(&pool), 0);
     pool.drain(None).unwrap();
     assert!(task.is_finished());
 }
 
 #[test]
-fn a_worker_that_is_refused_a_stack_leaves_the_news_to_the_task_in_hand() {
-    let (pool, _task) = with_stacks(1);
-    let (seat, shared) = (pool.seat(), pool.seat().shared());
-    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
-    seat.retry_held();
-    let seen = shared.stacks_given();
-    shared.stacks_returned();
-    let _other = pool.spawn(|| ()).unwrap();
-    assert_eq!(seat.obtain(), Obtained::Exhausted);
-    assert_eq!(seat.given_seen.get(), seen, "it will not sleep before it has tried for the task");
-    shared.return_stack(only);
-}
-
-#[test]
-fn a_task_in_hand_whose_stack_comes_when_no_worker_may_be_made_is_left_to_a_sleeper() {
-    let (mut pool, task) = with_stacks(1);
-    pool.set_max_size(1).unwrap();
+fn a_vain_try_for_a_task_is_no_news_for_the_seats_that_have_one_in_hand() {
+    let mut pool = CoroutinePool::default();
+    let task = pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
     let shared = Arc::clone(&pool.seat().post.shared);
-    assert!(shared.limits.reserve());
-    let sleeper = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(&shared), pool.seat().queue.stealer()));
-    shared.register(&sleeper);
-    sleeper.announce();
-    pool.seat().retry_held();
-    assert!(!shared.signals.read().has_sleepers(), "it is woken, as the count may have been released before the push");
-    let _called = sleeper.rise();
-    shared.unregister(&sleeper);
-    assert_eq!((pool.seat().post.held.lock().len(), shared.stacks.live()), (0, 0));
-    shared.limits.release();
+    let news = shared.larger_given();
+    // For the worker, and for the task.
+    let stack = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    pool.seat().give_stack(stack);
+    shared.stacks.refuse_larger(true);
+    assert_eq!(pool.drain(None), Err(DriveError::StackExhausted));
+    assert_eq!((shared.larger_given(), task.is_finished(), pool.size()), (news, false, 1));
+    assert_eq!(pool.get_running_size(), 0, "no count is lost");
+    shared.stacks.refuse_larger(false);
     pool.drain(None).unwrap();
     assert!(task.is_finished());
 }
 
 #[test]
-fn a_seat_that_is_never_without_a_worker_tries_for_the_task_in_its_hand() {
-    let (mut pool, task) = with_stacks(2);
+fn a_worker_whose_task_finds_no_stack_polls_the_next() {
+    let mut pool = CoroutinePool::builder().min_size(2).build().unwrap();
+    let large = pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    let small = pool.spawn(|| ()).unwrap();
     let shared = Arc::clone(&pool.seat().post.shared);
-    let take = || shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
-    let (own, mut other) = (take(), Some(take()));
-    pool.seat().retry_held();
-    shared.return_stack(own);
-    let wanted = task.task_ref();
-    let core = Arc::clone(&shared);
+    shared.stacks.refuse_larger(true);
+    assert_eq!(pool.drain(None), Err(DriveError::StackExhausted));
+    assert!(small.is_finished() && !large.is_finished());
+    assert_eq!(pool.get_running_size(), 2, "those that stay have stayed");
+    shared.stacks.refuse_larger(false);
+    pool.drain(None).unwrap();
+    assert!(large.is_finished());
+}
+
+#[test]
+fn a_larger_stack_takes_the_place_of_the_smaller_where_there_is_one_place() {
+    let mut pool = CoroutinePool::builder().max_stacks(1).build().unwrap();
+    let sizes = [LARGER, 1 << 17, 1 << 18];
+    let tasks = sizes.map(|size| pool.task().stack_size(size).spawn(|| ()).unwrap());
+    pool.drain(None).unwrap();
+    assert!(tasks.iter().all(JoinHandle::is_finished));
+    let counters = pool.counters();
+    assert_eq!((counters.peak_stacks, counters.stacks, counters.stacks_refused), (1, 0, 0));
+}
+
+#[test]
+fn a_task_gets_the_larger_stack_of_a_worker_that_idles() {
+    let mut pool = CoroutinePool::builder().keep_alive(Duration::from_secs(3_600)).build().unwrap();
+    let tasks = [(), ()].map(|()| pool.task().stack_size(LARGER).spawn(park).unwrap());
+    pool.try_schedule_task().unwrap();
+    tasks.iter().for_each(|task| task.task_ref().unpark());
+    pool.spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    shared.stacks.refuse_larger(true);
+    let last = pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    // A worker with a stack of the usual size.
+    let stack = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
+    let taken = shared.swap_idle(stack, LARGER).map_err(|_| ()).unwrap();
+    assert!(
+        taken.size() >= LARGER
+            && shared.swap_idle(taken, LARGER * 2).is_err_and(|old| {
+                shared.return_stack(old);
+                true
+            })
+    );
+    pool.drain(None).unwrap();
+    assert!(last.is_finished());
+}
+
+#[test]
+fn a_stack_that_idles_is_news_if_it_is_a_larger_one() {
+    let mut pool = CoroutinePool::builder().keep_alive(Duration::from_secs(3_600)).build().unwrap();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    let news = shared.larger_given();
+    pool.spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    assert_eq!(shared.larger_given(), news);
+    pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    assert_ne!(shared.larger_given(), news);
+}
+
+#[test]
+fn a_seat_that_is_never_without_a_worker_hears_of_a_stack_for_the_task_in_its_hand() {
+    let (mut pool, task) = in_hand(CoroutinePool::builder());
+    let (shared, wanted) = (Arc::clone(&pool.seat().post.shared), task.task_ref());
     let busy = move || {
         (0..1_000).find(|turn| {
             suspend();
             if *turn == 100 {
-                core.return_stack(other.take().unwrap());
+                give_larger(&shared);
             }
             wanted.is_finished()
         })
     };
-    assert_eq!(pool.seat().workers(), 0, "it is still in hand");
     let mut seen = pool.spawn(busy).unwrap();
     pool.drain(None).unwrap();
     assert!(seen.try_join().unwrap().unwrap().is_some_and(|turn| turn > 100));
 }
 
 #[test]
-fn a_task_in_hand_gets_the_stack_of_a_worker_that_idles() {
-    let (mut pool, task) = with_stacks(1);
-    pool.set_keep_alive(Duration::from_secs(3_600));
-    let small = pool.spawn(|| ()).unwrap();
-    assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
-    assert!(small.is_finished() && task.is_finished());
-}
-
-#[test]
-fn a_stop_finds_a_task_in_hand_whose_worker_has_not_begun() {
-    let (mut pool, task) = with_stacks(1);
-    pool.seat().retry_held();
-    assert_eq!(pool.seat().workers(), 1);
-    let handle = pool.handle();
-    std::thread::spawn(move || handle.stop(Duration::ZERO)).join().unwrap();
-    assert_eq!(task.task_ref().outcome(), Some(Outcome::Abandoned));
-    assert_eq!(pool.drain(None), Ok(DriveEnd::Stopped));
-}
-
-#[test]
-fn news_for_a_task_in_hand_are_not_seen_by_the_refusal_of_another() {
-    let (pool, _task) = with_stacks(1);
-    let (seat, shared) = (pool.seat(), pool.seat().shared());
-    let only = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
-    seat.retry_held();
-    let seen = seat.given_seen.get();
-    shared.stacks_returned();
-    let _other = pool.spawn(|| ()).unwrap();
-    seat.hold(seat.queue.poll(&seat.post).unwrap(), shared.stacks_given());
-    assert_eq!((seat.given_seen.get(), seat.post.held.lock().len()), (seen, 2));
-    shared.return_stack(only);
-}
-
-#[test]
-fn each_of_two_tasks_in_hand_is_tried_for_before_a_sleep() {
-    let (mut pool, first) = with_stacks(2);
-    let second = pool.task().stack_size(1 << 21).spawn(|| ()).unwrap();
-    let (seat, shared) = (pool.seat(), pool.seat().shared());
-    seat.hold(seat.queue.poll(&seat.post).unwrap(), shared.stacks_given());
-    seat.retry_held();
-    assert_ne!(seat.given_seen.get(), shared.stacks_given(), "the second has not been tried for");
+fn a_worker_that_may_have_the_stack_for_a_task_in_hand_gets_to_it_after_a_full_turn() {
+    let (mut pool, task) = in_hand(CoroutinePool::builder());
+    let wanted = task.task_ref();
+    let last = Arc::new(Mutex::new(None));
+    for n in 0..100 {
+        let (wanted, last) = (wanted.clone(), Arc::clone(&last));
+        pool.spawn(move || {
+            if !wanted.is_finished() {
+                *last.lock() = Some(n);
+            }
+        })
+        .unwrap();
+    }
     pool.drain(None).unwrap();
-    assert!(first.is_finished() && second.is_finished());
+    assert!(task.is_finished() && last.lock().is_some());
 }
 
 #[test]
-fn a_task_in_hand_that_was_cancelled_gets_no_worker() {
-    let (pool, task) = with_stacks(1);
-    task.cancel();
-    pool.seat().retry_held();
-    assert_eq!((pool.seat().workers(), pool.seat().post.held.lock().len()), (0, 0));
-}
-
-#[test]
-fn a_drive_that_ends_before_the_worker_of_a_task_in_hand_has_run_leaves_the_task_queued_and_no_worker() {
-    let (mut pool, task) = with_stacks(1);
-    let seat = pool.seat();
-    seat.retry_held();
-    assert_eq!(seat.workers(), 1);
-    assert_eq!(pool.try_timed_schedule_task(Duration::ZERO), Ok(DriveEnd::Deadline));
-    assert_eq!((pool.size(), pool.get_running_size(), task.is_finished()), (1, 0, false));
+fn a_seat_that_is_never_without_a_worker_keeps_no_stack_from_those_who_are_refused_one() {
+    let mut pool = CoroutinePool::default();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    // Two end, and their stacks are kept.
+    let ended = [(), ()].map(|()| pool.spawn(suspend).unwrap());
+    let core = Arc::clone(&shared);
+    let busy = move || {
+        (0..1_000).find(|turn| {
+            suspend();
+            if *turn == 100 {
+                // Ordering: Relaxed; one thread counts.
+                core.stacks_refused.fetch_add(1, Ordering::Relaxed);
+            }
+            *turn > 100 && core.stacks.live() == 1
+        })
+    };
+    let mut seen = pool.spawn(busy).unwrap();
     pool.drain(None).unwrap();
-    assert!(task.is_finished());
+    assert!(ended.iter().all(JoinHandle::is_finished));
+    assert!(seen.try_join().unwrap().unwrap().is_some());
 }
 
 #[test]
-fn a_seat_that_was_called_and_gets_a_stack_for_the_task_in_its_hand_searches_no_more() {
-    let (mut pool, task) = with_stacks(1);
-    let (seat, shared) = (pool.seat(), pool.seat().shared());
-    seat.searching.set(shared.signals.begin_search());
-    seat.retry_held();
-    assert!(!seat.searching.get() && shared.signals.begin_search(), "the next call is for another");
-    shared.signals.end_search();
-    pool.drain(None).unwrap();
-    assert!(task.is_finished());
+fn a_refusal_beside_news_is_told_to_who_may_sleep_for_want_of_the_count() {
+    let pool = CoroutinePool::builder().max_stacks(0).max_size(1).build().unwrap();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    let sleeper = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(&shared), pool.seat().queue.stealer()));
+    shared.register(&sleeper);
+    let _task = pool.spawn(|| ()).unwrap();
+    sleeper.announce();
+    assert_eq!(pool.seat().obtain(), Obtained::Exhausted);
+    assert!(shared.signals.read().has_sleepers(), "without news it would go on for ever between the two");
+    let _called = sleeper.rise();
+    shared.unregister(&sleeper);
 }
 
 #[test]
@@ -249,10 +279,8 @@ fn a_task_in_hand_goes_back_to_where_it_was() {
     let (seat, handle) = (pool.seat(), pool.handle());
     let own = pool.spawn(|| ()).unwrap();
     let outside = std::thread::spawn(move || handle.spawn(|| ()).unwrap()).join().unwrap();
-    while let Some(task) = seat.queue.poll(&seat.post) {
-        seat.hold(task, 0);
-    }
-    assert_eq!(seat.post.held.lock().len(), 2);
+    (0..2).for_each(|_| hold(&pool));
+    assert_eq!(held(&pool), 2);
     seat.requeue_held();
     let own_deque: Vec<_> = seat.queue.drain().iter().map(|task| task.core().id).collect();
     assert_eq!(own_deque, [own.id()]);

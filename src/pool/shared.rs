@@ -77,6 +77,9 @@ pub(super) struct Registry {
 /// How many task ids a seat takes at a time.
 const ID_BLOCK: u64 = 1 << 20;
 
+/// One more in the upper half of the count of stacks that were given back.
+const LARGER: u64 = 1 << 32;
+
 impl Shared {
     pub(crate) fn new(
         id: PoolId,
@@ -166,10 +169,15 @@ impl Shared {
         self.stacks_given.load(Ordering::Acquire)
     }
 
-    /// Stacks were given back: whoever was refused one tries again.
-    pub(crate) fn stacks_returned(&self) {
+    /// How many times stacks larger than the usual were given back: news for whoever has a task in hand.
+    pub(crate) fn larger_given(&self) -> u64 {
+        self.stacks_given() / LARGER
+    }
+
+    /// Stacks were given back, `larger` ones than the usual among them, perhaps: whoever was refused one tries again.
+    pub(crate) fn stacks_returned(&self, larger: bool) {
         // Ordering: AcqRel; the fence orders it before the look at who was refused, and who sleeps.
-        self.stacks_given.fetch_add(1, Ordering::AcqRel);
+        self.stacks_given.fetch_add(if larger { LARGER + 1 } else { 1 }, Ordering::AcqRel);
         light_fence();
         // Ordering: Relaxed, after the fence.
         if self.stacks_refused.load(Ordering::Relaxed) > 0 {

@@ -64,8 +64,8 @@ pub(crate) struct Seat {
     pub(crate) hand: Cell<Option<Task>>,
     /// Whether the seat may have tasks in hand that wait for stacks.
     pub(crate) holds: Cell<bool>,
-    /// A worker that was made for one of them has not begun.
-    pub(crate) awaited: Cell<bool>,
+    /// How many times larger stacks had been given back when one of them was refused one.
+    pub(crate) larger_seen: Cell<u64>,
     /// Where it slept last it was the one to look after stacks that rest.
     pub(super) minds: Cell<bool>,
     pub(crate) driving: Cell<bool>,
@@ -128,7 +128,7 @@ impl Seat {
             frame: Cell::new(std::ptr::null()),
             hand: Cell::new(None),
             holds: Cell::new(false),
-            awaited: Cell::new(false),
+            larger_seen: Cell::new(0),
             minds: Cell::new(false),
             driving: Cell::new(false),
             leaving: Cell::new(false),

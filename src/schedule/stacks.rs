@@ -50,7 +50,7 @@ impl Seat {
             return Some(stack);
         }
         let shared = self.shared();
-        shared.stacks.take(size, || shared.stacks_returned()).ok()
+        shared.stacks.take(size, || shared.stacks_returned(true)).ok()
     }
 
     pub(crate) fn give_stack(&self, stack: Stack) {
@@ -60,8 +60,7 @@ impl Seat {
         } else {
             self.shared().return_stack(stack);
         }
-        // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
-        if self.shared().stacks_refused.load(Ordering::Relaxed) > 0 {
+        if self.shared().has_refused() {
             self.give_up_stacks();
         }
     }
@@ -73,7 +72,7 @@ impl Seat {
             return;
         }
         self.shared().stacks.give_all(kept);
-        self.shared().stacks_returned();
+        self.shared().stacks_returned(false);
     }
 
     /// Before a sleep, as [`tidy_stacks`](Shared::tidy_stacks): when to look again.
@@ -112,10 +111,22 @@ impl Seat {
 }
 
 impl Shared {
+    /// Whether anybody was ever refused a stack.
+    pub(crate) fn has_refused(&self) -> bool {
+        // Ordering: Relaxed; whoever was refused looks again before it sleeps, and is woken by what is given later.
+        self.stacks_refused.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a stack is larger than the usual.
+    pub(crate) fn is_larger(&self, stack: &Stack) -> bool {
+        stack.size() > self.fixed.stack_size
+    }
+
     /// Gives a stack back for all.
     pub(crate) fn return_stack(&self, stack: Stack) {
+        let larger = self.is_larger(&stack);
         self.stacks.give(stack);
-        self.stacks_returned();
+        self.stacks_returned(larger);
     }
 
     /// Gives memory of stacks back to the system that have lain idle for the keep-alive.
@@ -123,7 +134,7 @@ impl Shared {
         let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), now(&self.clock)));
         if look.emptied {
             // They could not be had meanwhile.
-            self.stacks_returned();
+            self.stacks_returned(true);
         }
         look
     }
@@ -139,13 +150,13 @@ mod tests {
 
     use super::{PLACES_KEPT, Post, Seat};
     use crate::sync::{Arc, AtomicUsize, Ordering};
-    use crate::worker::{Exit, First, Worker};
+    use crate::worker::{Exit, Worker};
     use crate::{CoroutinePool, DriveEnd, TaskRef, VirtualClock, park, suspend};
 
     /// A worker on a stack of its own.
     fn worker(seat: &Seat, id: u64) -> Box<Worker> {
         let stack = seat.take_stack(seat.shared().fixed.stack_size).expect("there is no limit");
-        Worker::new(seat, WorkerId(id), stack, First::Polls)
+        Worker::new(seat, WorkerId(id), stack, None)
     }
 
     fn places(pool: &CoroutinePool) -> usize {

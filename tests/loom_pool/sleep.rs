@@ -8,7 +8,7 @@ use std::sync::Arc;
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::pool::{Core, Polled, Witness};
-use copool_model::under_loom::checked::seat::{self, Sleeper};
+use copool_model::under_loom::checked::seat::{self, Sleeper, Stack};
 use copool_model::under_loom::{Cancel, CoroutinePool, DriveEnd, JoinHandle, PoolHandle, park};
 
 /// Polls, and sleeps whenever there is nothing.
@@ -190,55 +190,43 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_a_worker_that_idles_with_t
     });
 }
 
-#[test]
-fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
-    check("sleep: a stack for a task in hand", Bounds::preemptions().uneven(), || {
-        let mut seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
+/// A seat with a task in hand, for which there is no stack, while another thread does `gives` with the only one.
+fn task_in_hand(name: &'static str, min_size: u32, gives: fn(&Core, Stack)) {
+    const LARGER: usize = 1 << 20;
+    check(name, Bounds::preemptions().uneven(), move || {
+        let seat = CoroutinePool::builder().max_stacks(1).min_size(min_size).build().unwrap();
         let core = Core::of(&seat);
-        let stack = core.take_stack().unwrap();
-        let task = seat.task().stack_size(1 << 20).spawn(|| ()).unwrap();
+        let stack = core.take_stack_of(LARGER).unwrap();
+        let task = seat.task().stack_size(LARGER).spawn(|| ()).unwrap();
+        let polled = seat::poll(&seat).unwrap();
+        assert!(seat::enlarge(&seat, polled).is_none());
         let giver = thread::spawn({
             let core = core.clone();
-            move || core.return_stack(stack)
+            move || gives(&core, stack)
         });
-        let polled = seat::poll(&seat).unwrap();
-        if let Some(polled) = seat::enlarge(&seat, polled) {
-            assert_eq!(polled.id(), task.id());
-            drop(polled);
-            assert_awake_and_empty(&core, &seat, [task]);
-        } else {
-            // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
-            while seat.get_running_size() == 0 {
-                seat::doze(&seat);
+        // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
+        let polled = loop {
+            if let Some(polled) = seat::poll(&seat) {
+                break polled;
             }
-            assert_eq!(seat.drain(None), Ok(DriveEnd::AllDone));
-            assert!(task.is_finished() && !core.has_sleepers());
-        }
+            seat::doze(&seat);
+        };
         giver.join().unwrap();
+        assert_eq!(polled.id(), task.id());
+        assert_awake_and_empty(&core, &seat, [task]);
     });
 }
 
 #[test]
-fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_worker_that_idles_with_the_only_stack() {
-    check("sleep: the only stack idles, a task is in hand", Bounds::preemptions().uneven(), || {
-        let seat = CoroutinePool::builder().max_stacks(1).min_size(1).build().unwrap();
-        let core = Core::of(&seat);
+fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_stack_for_it() {
+    task_in_hand("sleep: a stack for a task in hand", 0, Core::return_stack);
+}
+
+#[test]
+fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_worker_that_idles_with_a_stack_for_it() {
+    task_in_hand("sleep: a worker idles with a stack for a task in hand", 1, |core, stack| {
         assert!(core.reserve());
-        let stack = core.take_stack().unwrap();
-        let task = seat.task().stack_size(1 << 20).spawn(|| ()).unwrap();
-        let polled = seat::poll(&seat).unwrap();
-        assert!(seat::enlarge(&seat, polled).is_none());
-        let holder = thread::spawn({
-            let core = core.clone();
-            move || core.idle_with(stack)
-        });
-        // It puts the task back, for the worker to poll.
-        while !seat::obtain(&seat) {
-            seat::doze(&seat);
-        }
-        holder.join().unwrap();
-        assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
-        assert_awake_and_empty(&core, &seat, [task]);
+        core.idle_with(stack);
     });
 }
 
