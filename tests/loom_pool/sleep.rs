@@ -155,11 +155,17 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
     check("sleep: the only stack is given back", Bounds::preemptions().uneven(), || {
         let seat = CoroutinePool::builder().max_stacks(1).build().unwrap();
         let task = seat.spawn(|| ()).unwrap();
+        let taken = Arc::new(Gate::new());
         let holder = thread::spawn({
-            let handle = seat.handle();
-            // A worker without a task goes with its seat.
-            move || _ = seat::obtain(&handle.attach().unwrap())
+            let (handle, taken) = (seat.handle(), Arc::clone(&taken));
+            move || {
+                let seat = handle.attach().unwrap();
+                let _got = seat::obtain(&seat);
+                taken.open(1);
+                // A worker without a task goes with its seat.
+            }
         });
+        taken.wait();
         while !seat::obtain(&seat) {
             seat::doze(&seat);
         }
@@ -206,6 +212,8 @@ fn task_in_hand(name: &'static str, min_size: u32, gives: fn(&Core, Stack)) {
         });
         // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
         let polled = loop {
+            // As a drive does before it blocks; no stack is wanted then but for the task in hand.
+            let _got = seat::obtain(&seat);
             if let Some(polled) = seat::poll(&seat) {
                 break polled;
             }
@@ -232,16 +240,17 @@ fn a_seat_going_to_sleep_with_a_task_in_hand_hears_of_a_worker_that_idles_with_a
 
 #[test]
 fn a_seat_going_to_sleep_for_want_of_a_worker_is_not_kept_from_it_by_one_that_is_refused_a_stack() {
-    check("sleep: another seat is refused a stack", Bounds::preemptions().at_most(1), || {
+    check("sleep: another seat is refused a stack", Bounds::preemptions(), || {
         let seat = CoroutinePool::builder().max_stacks(1).max_size(1).build().unwrap();
         let core = Core::of(&seat);
         let stack = core.take_stack().unwrap();
         let task = seat.spawn(|| ()).unwrap();
-        let over = Arc::new(Gate::new());
+        let [attached, over] = [(), ()].map(|()| Arc::new(Gate::new()));
         let other = thread::spawn({
-            let (handle, over) = (seat.handle(), Arc::clone(&over));
+            let (handle, attached, over) = (seat.handle(), Arc::clone(&attached), Arc::clone(&over));
             move || {
                 let mut seat = handle.attach().unwrap();
+                attached.open(1);
                 if seat::obtain(&seat) {
                     let _end = seat.drain(None);
                 }
@@ -249,6 +258,7 @@ fn a_seat_going_to_sleep_for_want_of_a_worker_is_not_kept_from_it_by_one_that_is
                 over.wait();
             }
         });
+        attached.wait();
         core.return_stack(stack);
         while !task.is_finished() && !seat::obtain(&seat) {
             seat::doze_until(&seat, &task.task_ref());
