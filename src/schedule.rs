@@ -284,6 +284,10 @@ impl Seat {
 
     /// Blocks until something comes, or something is due (arrow 19).
     pub(crate) fn block(&self, goal: Goal<'_>) {
+        // A search is not held up for it: others may have left their waking to this seat.
+        if !self.searching.get() && self.call_ends_soon() {
+            return;
+        }
         let shared = self.shared();
         let watches = self.watch(goal);
         // Before others can leave their waking to this seat, as it may drop results of the user's. Only this thread arms timers.

@@ -7,8 +7,10 @@
 //! Helpers are started as calls come, up to a limit; beyond it calls queue, first in, first out. A helper counts as free
 //! before it wakes the task of its call, so that the task's next call finds it: whoever is counted looks at the queue,
 //! under its lock, before it waits or goes. One that stays free for a while goes. If none can be started, the call runs
-//! in place. On a virtual clock there are none: the seat itself runs the calls, one each time it looks around. Tested in
-//! `tests/scenarios.rs` and `tests/misuse.rs`.
+//! in place. On a virtual clock there are none: the seat itself runs the calls, one each time it looks around.
+//!
+//! A seat that has nothing else to do looks for the end of a call for a moment before it sleeps: a short call ends sooner than
+//! the seat could sleep and be woken. Tested in `syscall/tests.rs`, `tests/scenarios.rs` and `tests/misuse.rs`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -24,6 +26,10 @@ use crate::task::{self, Frame, Generation, Task, Wait};
 
 /// For so long a free helper stays.
 const HELPER_IDLES: Duration = Duration::from_secs(10);
+
+/// How often a seat looks for the end of a call before it sleeps: for some ten microseconds, as long as it takes to sleep and be
+/// woken. Under a checker, where each look is one more state that tells nothing, not at all.
+const LOOKS: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 0 } else { 400 };
 
 /// Runs a blocking `f` on a helper thread, while other tasks run on this one.
 ///
@@ -65,6 +71,7 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
     // closure is, is neither resumed nor dropped.
     let job: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(job) };
     shared.syscall_entered(id, name);
+    seat.calls_out.set(seat.calls_out.get() + 1);
     frame.wait(seat, (Wait::Syscall, Interruption::Syscall), None, |generation| {
         // SAFETY: as above, the task waits for the call from here on.
         let call = unsafe { Call::new(job, Task::clone(&frame.task), generation) };
@@ -80,12 +87,24 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
             }
         }
     });
+    seat.calls_out.set(seat.calls_out.get() - 1);
     // A cancelled task drops the result and unwinds here.
     frame.point(seat);
     match result {
         Some(Ok(value)) => value,
         Some(Err(payload)) => throw(payload),
         None => unreachable!("the wait ends after the call"),
+    }
+}
+
+impl Seat {
+    /// Whether a call of this seat's tasks ends now, or a wait by another's hand.
+    pub(crate) fn call_ends_soon(&self) -> bool {
+        let ends = || {
+            std::hint::spin_loop();
+            self.has_news()
+        };
+        self.calls_out.get() > 0 && (0..LOOKS).any(|_| ends())
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Seat {
     timers: RefCell<Timers>,
     /// System calls that the seat itself runs, on a virtual clock.
     calls: RefCell<VecDeque<Call>>,
+    /// How many tasks of this seat wait for helpers.
+    pub(crate) calls_out: Cell<u32>,
     deadline: Cell<Option<Instant>>,
     pub(super) stacks: RefCell<Vec<Stack>>,
     /// The memory of workers that have ended.
@@ -122,6 +124,7 @@ impl Seat {
             woken: RefCell::default(),
             timers: RefCell::new(Timers::new()),
             calls: RefCell::new(VecDeque::new()),
+            calls_out: Cell::new(0),
             deadline: Cell::new(None),
             stacks: RefCell::new(Vec::new()),
             places: RefCell::new(Vec::new()),

@@ -102,3 +102,34 @@ fn a_helper_that_idles_is_relied_on_by_one_call() {
     helpers.0.work();
     assert_eq!((taken(&run), helpers.threads()), (vec![1, 2], 0));
 }
+
+#[test]
+fn a_seat_looks_for_the_end_of_a_call_before_it_sleeps_and_not_for_ever() {
+    let mut pool = CoroutinePool::default();
+    let (begun, go_on) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let mut task = pool
+        .spawn(move || {
+            syscall("waits", move || {
+                begun.0.send(()).expect("the test waits");
+                go_on.1.recv().expect("the test goes on");
+            });
+        })
+        .expect("the pool runs");
+    let calls_out = |pool: &CoroutinePool| pool.seat().calls_out.get();
+    assert!(!pool.seat().call_ends_soon(), "there is none");
+    _ = pool.try_schedule_task();
+    begun.1.recv().expect("a helper makes the call");
+    assert_eq!(calls_out(&pool), 1);
+    assert!(!pool.seat().call_ends_soon(), "it goes on for longer than the seat looks");
+    go_on.0.send(()).expect("the call waits");
+    let sees_it = |_| {
+        thread::yield_now();
+        pool.seat().call_ends_soon()
+    };
+    assert!((0..1_000_000).any(sees_it), "it has ended");
+    assert!(pool.seat().post.has_mail());
+    pool.drain(None).expect("no other drive");
+    task.try_join().expect("it has ended").expect("it returned");
+    assert_eq!(calls_out(&pool), 0);
+    assert!(!pool.seat().call_ends_soon());
+}
