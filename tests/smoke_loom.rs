@@ -342,6 +342,24 @@ fn a_timed_wait_ends_though_nobody_notifies() {
 }
 
 #[test]
+fn within_a_bound_a_new_thread_comes_first_and_last() {
+    let (before, after) = (Seen::default(), Seen::default());
+    let (comes_first, comes_last) = (before.clone(), after.clone());
+    check("a new thread", Bounds::preemptions().at_most(0), move || {
+        let come = Arc::new(copool_model::loom::sync::atomic::AtomicBool::new(false));
+        let new = thread::spawn({
+            let come = Arc::clone(&come);
+            move || come.store(true, copool_model::loom::sync::atomic::Ordering::Relaxed)
+        });
+        let is_first = come.load(copool_model::loom::sync::atomic::Ordering::Relaxed);
+        comes_first.note(is_first);
+        comes_last.note(!is_first);
+        new.join().unwrap();
+    });
+    assert!(before.ever() && after.ever());
+}
+
+#[test]
 fn each_thread_has_its_own_locals() {
     check("locals", Bounds::complete(), || {
         assert_eq!((count_up(), count_up()), (0, 1));

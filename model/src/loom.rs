@@ -17,7 +17,9 @@ use crate::failing::{self, Watch};
 use crate::setting::setting;
 use crate::under_loom;
 
-pub use ::loom::{sync, thread};
+pub mod thread;
+
+pub use ::loom::sync;
 
 /// The variable that sets how many preemptions [`Bounds::preemptions`] allows.
 pub const BOUND: &str = "COPOOL_LOOM_BOUND";
@@ -85,6 +87,11 @@ impl Bounds {
         bound.into_iter().chain([(LOCATION, "1".to_owned())]).collect()
     }
 
+    /// Whether new threads come first, in each exploration.
+    const fn orders(self) -> &'static [bool] {
+        if self.preemptions.is_some() { &[false, true] } else { &[false] }
+    }
+
     /// With up to `branches` choices in one execution.
     #[must_use]
     pub const fn branches(self, branches: usize) -> Self {
@@ -122,16 +129,19 @@ pub fn check(name: &'static str, bounds: Bounds, f: impl Fn() + Send + Sync + 's
         }
     });
     let f = Arc::new(f);
-    let count = Arc::clone(&executions);
-    builder(bounds).check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        under_loom::checked::begin();
-        failing::begin();
-        under_loom::checked::depend_loads(bounds.loads);
-        under_loom::checked::uneven_fences(bounds.uneven);
-        let f = Arc::clone(&f);
-        on_a_large_stack(move || f());
-    });
+    for &new_first in bounds.orders() {
+        let (f, count) = (Arc::clone(&f), Arc::clone(&executions));
+        builder(bounds).check(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            under_loom::checked::begin();
+            failing::begin();
+            under_loom::checked::depend_loads(bounds.loads);
+            under_loom::checked::uneven_fences(bounds.uneven);
+            thread::begin(new_first);
+            let f = Arc::clone(&f);
+            on_a_large_stack(move || f());
+        });
+    }
     drop(watch);
     let executions = executions.load(Ordering::Relaxed);
     assert!(executions > 0, "loom ran no execution of {name}");
