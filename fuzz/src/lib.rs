@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 pub mod guide;
+pub mod leaks;
 
 #[doc(hidden)]
 pub use libfuzzer_sys;
@@ -35,9 +36,12 @@ macro_rules! target {
 }
 
 /// Flags of libFuzzer's; those on the command line come later and win. Its weighing of rare features and its search for
-/// smaller inputs of the same features take longer than the pools. 512 bytes make a script of full length. The process grows by a
-/// kilobyte an execution, as one script in a hundred has a task that swallows every throw: it is given up, and its stack with it.
-const FLAGS: [&CStr; 4] = [c"-entropic=0", c"-reduce_inputs=0", c"-max_len=512", c"-rss_limit_mb=0"];
+/// smaller inputs of the same features take longer than the pools. So does its search for leaks after single inputs, which comes a
+/// thousand times and then never again; all that has leaked is looked for once, when the run ends. 512 bytes make a script of full
+/// length. The process grows by a kilobyte an execution, as one script in a hundred has a task that swallows every throw: it is
+/// given up, and its stack with it.
+const FLAGS: [&CStr; 5] =
+    [c"-entropic=0", c"-reduce_inputs=0", c"-detect_leaks=0", c"-max_len=512", c"-rss_limit_mb=0"];
 
 /// Before the first input.
 ///
@@ -73,7 +77,7 @@ fn hide_scripted_panics() {
 /// AddressSanitizer's settings. Its copies of stack frames belong to threads, so coroutines that unwind or are dropped
 /// leave them behind, and the process grows. Where memory was allocated is not kept: that takes a third of the time, and
 /// a replay with `ASAN_OPTIONS=malloc_context_size=30` tells it. What was freed stays poisoned for 2 MiB of further
-/// memory, which outlasts the execution; more would only be cold.
+/// memory, which outlasts the execution; more would only be cold. Leaks are told only with at least two frames kept ([`leaks`]).
 #[unsafe(no_mangle)]
 extern "C" fn __asan_default_options() -> *const c_char {
     c"detect_stack_use_after_return=0:quarantine_size_mb=2:malloc_context_size=0".as_ptr()
