@@ -1,4 +1,5 @@
-//! The hand-over of system calls to helper threads: a call against a helper that goes idle or leaves, against the close
+//! The hand-over of system calls to helper threads: a call against a helper that goes idle or leaves, that has just told of its
+//! last call, against the close
 //! of a stop and the join of the owner's drop.
 //!
 //! The tasks are ones that run on the main thread without a coroutine, the calls write a trace that the task reads when
@@ -84,6 +85,27 @@ fn two_calls_with_two_helpers_are_each_made_once() {
         assert_eq!(calls.threads(), 0);
         callers.into_iter().for_each(Caller::assert_made);
     });
+}
+
+#[test]
+fn a_call_that_follows_another_relies_on_its_helper() {
+    let followed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&followed);
+    check("a call, then another", Bounds::preemptions(), move || {
+        let calls = Calls::new(2);
+        let [first, second] = [(); 2].map(|()| Caller::new());
+        assert!(first.submit(&calls));
+        let follows = !first.task.waits(first.ticket);
+        assert!(second.submit(&calls));
+        if follows {
+            // Ordering: Relaxed; loom's threads are one.
+            count.fetch_add(1, Ordering::Relaxed);
+            assert!(calls.threads() <= 1, "whose helper was told of before it was free");
+        }
+        calls.join();
+        [first, second].into_iter().for_each(Caller::assert_made);
+    });
+    assert!(followed.load(Ordering::Relaxed) > 0);
 }
 
 /// A call against what another thread does; at the end everything was joined.
