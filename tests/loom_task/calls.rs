@@ -1,6 +1,5 @@
 //! The hand-over of system calls to helper threads: a call against a helper that goes idle or leaves, that has just told of its
-//! last call, against the close
-//! of a stop and the join of the owner's drop.
+//! last call, against the close of a stop and the join of the owner's drop.
 //!
 //! The tasks are ones that run on the main thread without a coroutine, the calls write a trace that the task reads when
 //! its note has come.
