@@ -176,6 +176,7 @@ impl Seat {
                 worker.frame = std::ptr::null();
                 // First what made it give way: a due timer waits for one task, not for another turn of tasks.
                 self.look();
+                self.requeue_on_news();
                 // It may have the very stack that they need.
                 self.requeue_held();
                 self.enroll(worker);
@@ -237,7 +238,7 @@ impl Seat {
         match exit {
             Exit::PollFailed => self.idle(id, stack, shared.keep_alive()),
             Exit::TimeOver => self.idle(id, stack, Duration::ZERO),
-            Exit::NeedsStack => return self.enlarge(id, stack),
+            Exit::NeedsStack(turn) => return self.enlarge(id, stack, turn),
             Exit::Errored => {
                 shared.worker_errored(place, id);
                 shared.state_changed(id, WorkerState::Running, WorkerState::Error);

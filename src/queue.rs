@@ -154,7 +154,7 @@ impl Queue {
         Held { injected: self.injected.get() == Some(task.core().id), task }
     }
 
-    /// Puts a task back where it was, though behind what came meanwhile: a thief says of what is on a deque that it was there.
+    /// Puts a task back where it was, though as the last that came: a thief says of what is on a deque that it was there.
     pub(crate) fn put_back(&self, held: Held, shared: &Shared) {
         match held.task.core().priority() {
             0 if held.injected => shared.inject(held.task),

@@ -167,7 +167,8 @@ impl Seat {
 
     /// Whether there is no stack, and no worker here whose end could give one back.
     fn is_starved(&self) -> bool {
-        let wants = self.exhausted.get() || !self.post.held.lock().is_empty();
+        let holds = || self.post.held.lock().iter().any(|held| held.task.core().word.is_queued());
+        let wants = self.exhausted.get() || holds();
         wants && (self.suspended.borrow().is_empty() || self.shared().all_join())
     }
 

@@ -212,8 +212,8 @@ impl Stacks {
         self.finish(reserved, tell).inspect_err(|_| self.state.lock().live -= 1)
     }
 
-    /// Hands out a stack of `size` usable bytes in place of `old`, which comes back if there is none. Where stacks are few, nobody
-    /// else gets between the two: the one makes room for the other.
+    /// Hands out a stack of `size` usable bytes in place of `old`, which comes back if there is none. Where the limit is reached,
+    /// nobody else gets between the two: the one makes room for the other in the count (not in memory).
     pub(crate) fn exchange(&self, old: Stack, size: usize, tell: impl FnOnce()) -> Result<Stack, Stack> {
         let reserved = {
             let mut state = self.state.lock();

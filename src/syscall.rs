@@ -98,7 +98,7 @@ fn in_task<R: Send>(seat: &Seat, frame: &Frame, name: &'static str, f: impl FnOn
 }
 
 impl Seat {
-    /// Whether a call of this seat's tasks ends now, or a wait by another's hand.
+    /// Whether, with a call out, something comes now that makes a task of this seat ready: the end of the call, as a rule.
     pub(crate) fn call_ends_soon(&self) -> bool {
         let ends = || {
             std::hint::spin_loop();

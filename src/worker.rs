@@ -40,8 +40,8 @@ pub(crate) enum Exit {
     Errored,
     /// The time of the schedule call is over, or the drive ends.
     TimeOver,
-    /// The task that it polled, which is in the seat's hand, needs a larger stack.
-    NeedsStack,
+    /// The task that it polled, which is in the seat's hand, needs a larger stack; so many ended in this turn.
+    NeedsStack(u32),
 }
 
 pub(crate) type Yielder = corosensei::Yielder<(), Yield>;
@@ -58,8 +58,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker on this stack that will poll, after it has run `first`, which it polled on another stack.
-    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<Task>) -> Box<Self> {
+    /// A worker on this stack that will poll; after it has run `first`, which it polled on another stack as so many had ended in
+    /// its turn.
+    pub(crate) fn new(seat: &Seat, id: WorkerId, stack: Stack, first: Option<(Task, u32)>) -> Box<Self> {
         let place = seat.place();
         let seat = std::ptr::from_ref(seat);
         let size = stack.size();
@@ -96,10 +97,9 @@ enum Polled {
 }
 
 /// The body of every worker coroutine.
-fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<Task>) -> Exit {
+fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option<(Task, u32)>) -> Exit {
     let place = seat.post.id;
-    let mut held = first;
-    let mut turn = 0;
+    let (mut held, mut turn) = first.map_or((None, 0), |(task, turn)| (Some(task), turn));
     if seat.searching.get() && held.is_none() && !seat.is_retiring() {
         held = search(seat, id);
         if held.is_none() {
@@ -126,7 +126,7 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
         };
         if task.core().least_stack() > size {
             seat.hand.set(Some(task));
-            return Exit::NeedsStack;
+            return Exit::NeedsStack(turn);
         }
         match run(seat, id, yielder, size, task) {
             Polled::Errored => return Exit::Errored,

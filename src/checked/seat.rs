@@ -21,17 +21,24 @@ pub fn poll(seat: &CoroutinePool) -> Option<Polled> {
 #[derive(Debug)]
 pub struct Stack(pub(super) crate::stack::Stack);
 
-/// Fetches the larger stack that a polled task needs, as its worker does. `None` if there is none: then the seat has the task
-/// in hand.
+/// Looks for the larger stack that a polled task needs as its worker does, but has none to give for it, so that the limit refuses
+/// one. `None` if there is none: then the seat has the task in hand.
 pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
-    let seat = seat.seat();
-    let news = seat.shared().larger_given();
-    let Some(stack) = seat.take_stack(polled.0.core().least_stack()) else {
-        seat.hold(polled.0, news);
-        return None;
+    let (seat, size) = (seat.seat(), polled.0.core().least_stack());
+    let idles = || seat.shared().idle.lock().iter().any(|idle| idle.stack.size() >= size);
+    let has_one = |()| match seat.take_stack(size) {
+        Some(stack) => {
+            seat.give_stack(stack);
+            Ok(())
+        }
+        None if idles() => Ok(()),
+        None => Err(()),
     };
-    seat.give_stack(stack);
-    Some(polled)
+    if seat.insist(size, (), has_one).is_ok() {
+        return Some(polled);
+    }
+    seat.hold(polled.0);
+    None
 }
 
 /// Has the seat search, as if it had been called, unless somebody searches.

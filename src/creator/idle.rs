@@ -104,13 +104,11 @@ impl Shared {
         self.idle_count.load(Ordering::Relaxed) > 0
     }
 
-    /// Puts a worker on the list. If its stack is a larger one, a task in hand may have it.
+    /// Puts a worker on the list. A task in hand may have its stack.
     pub(crate) fn put_idle(&self, idle: Idle) {
-        let larger = self.is_larger(&idle.stack);
+        let size = idle.stack.size();
         self.list_idle(idle);
-        if larger {
-            self.stacks_returned(true);
-        }
+        self.offer(size);
     }
 
     /// Exchanges a stack for that of an idle worker which has one of this size, or a larger one.

@@ -1,13 +1,15 @@
 //! The note that `max_size` was lowered: as long as there are workers above it, and not longer. And tasks for which there was
 //! no stack.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::Obtained;
 use crate::pool::{Post, Shared};
-use crate::sync::{Arc, Mutex, Ordering};
+use crate::queue::Queue;
+use crate::sync::{Arc, AtomicU32, Mutex, Ordering};
 use crate::task::{JoinHandle, TaskRef};
-use crate::{Builder, CoroutinePool, DriveError, park, suspend};
+use crate::{Builder, CoroutinePool, DriveError, LocalOrder, park, suspend};
 
 /// A pool with two tasks that wait, each on its worker.
 fn two_wait() -> (CoroutinePool, [TaskRef; 2]) {
@@ -70,7 +72,7 @@ fn a_task_that_was_held_for_want_of_a_stack_comes_back_with_its_priority() {
         push(held);
         let seat = pool.seat();
         let task = seat.queue.poll(&seat.post).unwrap();
-        seat.hold(task, 0);
+        seat.hold(task);
         push(0);
         // Before and after what was queued meanwhile.
         seat.requeue_held();
@@ -91,11 +93,19 @@ fn in_hand(builder: Builder) -> (CoroutinePool, JoinHandle<()>) {
 
 fn hold(pool: &CoroutinePool) {
     let seat = pool.seat();
-    seat.hold(seat.queue.poll(&seat.post).unwrap(), seat.shared().larger_given());
+    seat.hold(seat.queue.poll(&seat.post).unwrap());
 }
 
 fn held(pool: &CoroutinePool) -> usize {
     pool.seat().post.held.lock().len()
+}
+
+/// What others see of another seat, until it is unregistered.
+fn another(shared: &Arc<Shared>) -> Arc<Post> {
+    let stealer = Queue::new(LocalOrder::Fifo).stealer();
+    let post = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(shared), stealer));
+    shared.register(&post);
+    post
 }
 
 /// Gives back a larger stack, as a seat does.
@@ -114,26 +124,143 @@ fn a_task_in_hand_is_queued_again_once_a_larger_stack_was_given_back() {
     give_larger(&shared);
     pool.seat().requeue_on_news();
     assert_eq!(held(&pool), 0);
+    hold(&pool);
+    pool.seat().requeue_on_news();
+    assert_eq!(held(&pool), 1, "that was before");
+    pool.seat().requeue_held();
     pool.drain(None).unwrap();
     assert!(task.is_finished());
 }
 
 #[test]
-fn a_vain_try_for_a_task_is_no_news_for_the_seats_that_have_one_in_hand() {
+fn a_vain_try_for_a_task_loses_neither_a_count_nor_a_stack() {
     let mut pool = CoroutinePool::default();
     let task = pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
     let shared = Arc::clone(&pool.seat().post.shared);
-    let news = shared.larger_given();
-    // For the worker, and for the task.
-    let stack = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
-    pool.seat().give_stack(stack);
     shared.stacks.refuse_larger(true);
     assert_eq!(pool.drain(None), Err(DriveError::StackExhausted));
-    assert_eq!((shared.larger_given(), task.is_finished(), pool.size()), (news, false, 1));
-    assert_eq!(pool.get_running_size(), 0, "no count is lost");
+    assert_eq!((task.is_finished(), pool.size()), (false, 1));
+    assert_eq!((pool.get_running_size(), pool.counters().stacks), (0, 0));
     shared.stacks.refuse_larger(false);
     pool.drain(None).unwrap();
     assert!(task.is_finished());
+}
+
+#[test]
+fn a_vain_try_ends_though_its_worker_idles_with_a_larger_stack() {
+    let mut pool = CoroutinePool::builder().min_size(1).build().unwrap();
+    pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    pool.seat().post.shared.stacks.refuse_larger(true);
+    let task = pool.task().stack_size(2 * LARGER).spawn(|| ()).unwrap();
+    assert_eq!(pool.drain(std::time::Instant::now() + Duration::from_secs(60)), Err(DriveError::StackExhausted));
+    assert!(!task.is_finished());
+}
+
+#[test]
+fn a_stack_is_offered_to_the_seats_that_want_one_of_its_size_or_a_smaller() {
+    let mut pool = CoroutinePool::builder().keep_alive(Duration::from_secs(3_600)).build().unwrap();
+    let shared = Arc::clone(&pool.seat().post.shared);
+    let post = another(&shared);
+    let is_offered = |size| {
+        let offered = post.is_offered();
+        post.want_nothing();
+        post.want(size);
+        offered
+    };
+    assert!(!is_offered(LARGER));
+    pool.spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    assert!(!is_offered(LARGER), "that is one of the usual size");
+    pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
+    pool.drain(None).unwrap();
+    assert!(is_offered(LARGER + 1), "its worker idles with it");
+    give_larger(&shared);
+    assert!(!is_offered(LARGER), "it is smaller");
+    give_larger(&shared);
+    assert!(is_offered(1 << 17), "it came back");
+    let small = shared.stacks.take(1 << 17, || ()).unwrap();
+    let large = pool.seat().exchange(small, LARGER).map_err(|_| ()).unwrap();
+    assert!(is_offered(LARGER), "a smaller one was given for it");
+    post.want_nothing();
+    shared.return_stack(large);
+    assert!(!post.is_offered(), "it wants nothing");
+    shared.unregister(&post);
+}
+
+#[test]
+fn what_is_offered_before_the_second_try_is_found_in_it() {
+    let (pool, _task) = in_hand(CoroutinePool::builder());
+    let (seat, tries) = (pool.seat(), Cell::new(0));
+    let attempt = |()| {
+        tries.set(tries.get() + 1);
+        if tries.get() == 2 { Ok(()) } else { Err(()) }
+    };
+    assert_eq!(seat.insist(LARGER, (), attempt), Ok(()));
+    give_larger(seat.shared());
+    assert!(seat.has_news_of_stacks(), "the task in hand still wants one");
+    seat.requeue_held();
+    tries.set(0);
+    assert_eq!(seat.insist(LARGER, (), attempt), Ok(()));
+    give_larger(seat.shared());
+    assert!(!seat.post.is_offered(), "nothing is in hand");
+}
+
+#[test]
+fn a_task_in_hand_that_goes_back_with_an_offer_is_for_a_sleeper_too() {
+    let (mut pool, _task) = in_hand(CoroutinePool::builder());
+    let shared = Arc::clone(&pool.seat().post.shared);
+    let post = another(&shared);
+    let tasks = (0..40).map(|n| {
+        let (shared, post) = (Arc::clone(&shared), Arc::clone(&post));
+        pool.spawn(move || {
+            if n == 5 {
+                give_larger(&shared);
+                post.announce();
+            }
+            shared.signals.read().has_sleepers()
+        })
+        .unwrap()
+    });
+    let tasks: Vec<_> = tasks.collect();
+    pool.drain(None).unwrap();
+    let sleeps: Vec<_> = tasks.into_iter().map(|task| task.join().unwrap()).collect();
+    // After a full turn.
+    assert_eq!(sleeps.iter().filter(|sleeps| **sleeps).count(), 32 - 5);
+    assert!(post.rise(), "it was called for the task");
+    shared.signals.end_search();
+    shared.unregister(&post);
+}
+
+#[test]
+fn a_turn_goes_on_after_its_worker_got_a_larger_stack() {
+    let mut pool = CoroutinePool::default();
+    let (turns, seen) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU32::new(0)));
+    // It is ready again after each turn of the others.
+    let (counts, stop) = (Arc::clone(&seen), Arc::clone(&turns));
+    pool.spawn(move || {
+        while stop.lock().len() < 41 {
+            // Ordering: Relaxed; one thread.
+            counts.fetch_add(1, Ordering::Relaxed);
+            suspend();
+        }
+    })
+    .unwrap();
+    for n in 0..41 {
+        let (turns, seen) = (Arc::clone(&turns), Arc::clone(&seen));
+        let size = if n == 20 { LARGER } else { pool.seat().shared().fixed.stack_size };
+        pool.task().stack_size(size).spawn(move || turns.lock().push(seen.load(Ordering::Relaxed))).unwrap();
+    }
+    pool.drain(None).unwrap();
+    let turns = turns.lock();
+    assert_eq!(turns.iter().filter(|turn| **turn == turns[0]).count(), 32);
+}
+
+#[test]
+fn a_cancelled_task_in_hand_wants_no_stack() {
+    let (mut pool, task) = in_hand(CoroutinePool::builder());
+    task.cancel();
+    pool.try_schedule_task().unwrap();
 }
 
 #[test]
@@ -185,19 +312,6 @@ fn a_task_gets_the_larger_stack_of_a_worker_that_idles() {
     );
     pool.drain(None).unwrap();
     assert!(last.is_finished());
-}
-
-#[test]
-fn a_stack_that_idles_is_news_if_it_is_a_larger_one() {
-    let mut pool = CoroutinePool::builder().keep_alive(Duration::from_secs(3_600)).build().unwrap();
-    let shared = Arc::clone(&pool.seat().post.shared);
-    let news = shared.larger_given();
-    pool.spawn(|| ()).unwrap();
-    pool.drain(None).unwrap();
-    assert_eq!(shared.larger_given(), news);
-    pool.task().stack_size(LARGER).spawn(|| ()).unwrap();
-    pool.drain(None).unwrap();
-    assert_ne!(shared.larger_given(), news);
 }
 
 #[test]

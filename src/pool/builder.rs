@@ -106,7 +106,8 @@ impl Builder {
         self
     }
 
-    /// The most stacks the pool may have at once; beyond it, stacks are exhausted. Default: as many as the system gives.
+    /// The most stacks the pool may have in use at once; beyond it, stacks are exhausted. Default: as many as the system gives.
+    /// Those that are kept for later, of this size and of others, come on top.
     pub fn max_stacks(mut self, max_stacks: usize) -> Self {
         self.max_stacks = Some(max_stacks);
         self

@@ -13,7 +13,9 @@ use super::tally::Tally;
 use super::{Parker, Shared};
 use crate::queue::Held;
 use crate::sync::deque::Stealer;
-use crate::sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, CachePadded, Mutex, Ordering, heavy_fence, light_fence};
+use crate::sync::{
+    Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, CachePadded, Mutex, Ordering, heavy_fence, light_fence,
+};
 use crate::task::{Core, Task};
 
 /// The seat does not sleep, or was woken.
@@ -22,6 +24,11 @@ const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
 /// The seat was woken for a task and searches, as it learns when it rises.
 const CALLED: u32 = 2;
+
+/// No task in the seat's hand wants a stack.
+const NOTHING: usize = usize::MAX;
+/// A task in the seat's hand wants a stack, and there may be one now.
+const OFFERED: usize = 0;
 
 /// The shared half of a seat.
 pub(crate) struct Post {
@@ -32,6 +39,8 @@ pub(crate) struct Post {
     pub(crate) roster: Roster,
     /// Tasks taken from a queue for which no stack could be had yet.
     pub(crate) held: Mutex<Vec<Held>>,
+    /// The least size of the stacks that they want; else [`NOTHING`] or [`OFFERED`].
+    wants: AtomicUsize,
     mail: Mail,
     parker: Parker,
     /// [`AWAKE`], [`ASLEEP`] or [`CALLED`].
@@ -51,6 +60,7 @@ impl Post {
             tally: CachePadded::new(Tally::new()),
             roster: Roster::new(),
             held: Mutex::new(Vec::new()),
+            wants: AtomicUsize::new(NOTHING),
             mail: Mail::new(),
             parker: Parker::new(),
             state: AtomicU32::new(AWAKE),
@@ -96,6 +106,31 @@ impl Post {
 
     pub(crate) fn take_mail(&self) -> Vec<Task> {
         self.mail.take()
+    }
+
+    /// A task in the seat's hand wants a stack of this size, and is offered one from here on. The seat executes the heavy fence after
+    /// this and tries once more, so that none is missed that could be had before.
+    pub(crate) fn want(&self, size: usize) {
+        // Ordering: Relaxed; the fence orders it before the try, and pairs with that before an `offer`.
+        self.wants.fetch_min(size, Ordering::Relaxed);
+    }
+
+    /// The tasks in hand are queued again.
+    pub(crate) fn want_nothing(&self) {
+        // Ordering: Relaxed; whoever polls them tries anew.
+        self.wants.swap(NOTHING, Ordering::Relaxed);
+    }
+
+    /// A stack of this size can be had: whether a task in hand wants it. The caller has the light fence before, and rings the seat.
+    pub(crate) fn offer(&self, size: usize) -> bool {
+        let fits = |wanted| (OFFERED < wanted && wanted <= size && wanted != NOTHING).then_some(OFFERED);
+        // Ordering: Relaxed; the fences order it after what can be had, and before the look whether the seat sleeps.
+        self.wants.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    pub(crate) fn is_offered(&self) -> bool {
+        // Ordering: Relaxed; whoever tries then has the heavy fence before its second try.
+        self.wants.load(Ordering::Relaxed) == OFFERED
     }
 
     /// Has the seat look again at everything, whether it sleeps now or is about to.

@@ -77,9 +77,6 @@ pub(super) struct Registry {
 /// How many task ids a seat takes at a time.
 const ID_BLOCK: u64 = 1 << 20;
 
-/// One more in the upper half of the count of stacks that were given back.
-const LARGER: u64 = 1 << 32;
-
 impl Shared {
     pub(crate) fn new(
         id: PoolId,
@@ -169,20 +166,23 @@ impl Shared {
         self.stacks_given.load(Ordering::Acquire)
     }
 
-    /// How many times stacks larger than the usual were given back: news for whoever has a task in hand.
-    pub(crate) fn larger_given(&self) -> u64 {
-        self.stacks_given() / LARGER
-    }
-
-    /// Stacks were given back, `larger` ones than the usual among them, perhaps: whoever was refused one tries again.
-    pub(crate) fn stacks_returned(&self, larger: bool) {
+    /// Stacks of up to this size can be had: whoever was refused one tries again.
+    pub(crate) fn stacks_returned(&self, largest: usize) {
         // Ordering: AcqRel; the fence orders it before the look at who was refused, and who sleeps.
-        self.stacks_given.fetch_add(if larger { LARGER + 1 } else { 1 }, Ordering::AcqRel);
-        light_fence();
+        self.stacks_given.fetch_add(1, Ordering::AcqRel);
+        self.offer(largest);
         // Ordering: Relaxed, after the fence.
         if self.stacks_refused.load(Ordering::Relaxed) > 0 {
-            // All of them: a task that waits for a larger stack is its own seat's.
             self.wake_all();
+        }
+    }
+
+    /// The seats with a task in hand that may run on a stack of this size try again.
+    pub(crate) fn offer(&self, size: usize) {
+        light_fence();
+        // In hand are only tasks that want more than the usual.
+        if size > self.fixed.stack_size {
+            self.posts().iter().filter(|post| post.offer(size)).for_each(|post| post.ring());
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Seat {
     timers: RefCell<Timers>,
     /// System calls that the seat itself runs, on a virtual clock.
     calls: RefCell<VecDeque<Call>>,
-    /// How many tasks of this seat wait for helpers.
+    /// How many tasks of this seat are in a system call.
     pub(crate) calls_out: Cell<u32>,
     deadline: Cell<Option<Instant>>,
     pub(super) stacks: RefCell<Vec<Stack>>,
@@ -66,8 +66,6 @@ pub(crate) struct Seat {
     pub(crate) hand: Cell<Option<Task>>,
     /// Whether the seat may have tasks in hand that wait for stacks.
     pub(crate) holds: Cell<bool>,
-    /// How many times larger stacks had been given back when one of them was refused one.
-    pub(crate) larger_seen: Cell<u64>,
     /// Where it slept last it was the one to look after stacks that rest.
     pub(super) minds: Cell<bool>,
     pub(crate) driving: Cell<bool>,
@@ -131,7 +129,6 @@ impl Seat {
             frame: Cell::new(std::ptr::null()),
             hand: Cell::new(None),
             holds: Cell::new(false),
-            larger_seen: Cell::new(0),
             minds: Cell::new(false),
             driving: Cell::new(false),
             leaving: Cell::new(false),

@@ -1,8 +1,9 @@
 //! What a seat keeps for the workers of one drive, so that each new one costs no lock and no allocation: stacks, and the
 //! memory of workers that have ended.
 //!
-//! Nobody else can reach the stacks, so they go back when the seat sleeps, when its drive ends, and as soon as anybody in the
-//! pool was refused one. In the pool they rest, and what has rested for long is emptied.
+//! Nobody else can reach the stacks, so they go back when the seat sleeps and when its drive ends; in a pool in which anybody was
+//! ever refused one also as soon as a worker ends, and every so many turns. In the pool they rest, and what has rested for long is
+//! emptied.
 
 use std::mem::MaybeUninit;
 use std::time::Instant;
@@ -50,7 +51,7 @@ impl Seat {
             return Some(stack);
         }
         let shared = self.shared();
-        shared.stacks.take(size, || shared.stacks_returned(true)).ok()
+        shared.stacks.take(size, || shared.stacks_returned(size)).ok()
     }
 
     pub(crate) fn give_stack(&self, stack: Stack) {
@@ -72,7 +73,7 @@ impl Seat {
             return;
         }
         self.shared().stacks.give_all(kept);
-        self.shared().stacks_returned(false);
+        self.shared().stacks_returned(self.shared().fixed.stack_size);
     }
 
     /// Before a sleep, as [`tidy_stacks`](Shared::tidy_stacks): when to look again.
@@ -117,16 +118,11 @@ impl Shared {
         self.stacks_refused.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether a stack is larger than the usual.
-    pub(crate) fn is_larger(&self, stack: &Stack) -> bool {
-        stack.size() > self.fixed.stack_size
-    }
-
     /// Gives a stack back for all.
     pub(crate) fn return_stack(&self, stack: Stack) {
-        let larger = self.is_larger(&stack);
+        let size = stack.size();
         self.stacks.give(stack);
-        self.stacks_returned(larger);
+        self.stacks_returned(size);
     }
 
     /// Gives memory of stacks back to the system that have lain idle for the keep-alive.
@@ -134,7 +130,7 @@ impl Shared {
         let look = self.stacks.tidy(|| (self.keep_alive().max(LEAST_REST), now(&self.clock)));
         if look.emptied {
             // They could not be had meanwhile.
-            self.stacks_returned(true);
+            self.stacks_returned(usize::MAX);
         }
         look
     }

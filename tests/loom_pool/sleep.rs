@@ -196,7 +196,7 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_a_worker_that_idles_with_t
     });
 }
 
-/// A seat with a task in hand, for which there is no stack, while another thread does `gives` with the only one.
+/// A seat with a task for which there is no stack, which it keeps in hand, while another thread does `gives` with the only one.
 fn task_in_hand(name: &'static str, min_size: u32, gives: fn(&Core, Stack)) {
     const LARGER: usize = 1 << 20;
     check(name, Bounds::preemptions().uneven(), move || {
@@ -205,22 +205,23 @@ fn task_in_hand(name: &'static str, min_size: u32, gives: fn(&Core, Stack)) {
         let stack = core.take_stack_of(LARGER).unwrap();
         let task = seat.task().stack_size(LARGER).spawn(|| ()).unwrap();
         let polled = seat::poll(&seat).unwrap();
-        assert!(seat::enlarge(&seat, polled).is_none());
         let giver = thread::spawn({
             let core = core.clone();
             move || gives(&core, stack)
         });
-        // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
-        let polled = loop {
-            // As a drive does before it blocks; no stack is wanted then but for the task in hand.
-            let _got = seat::obtain(&seat);
-            if let Some(polled) = seat::poll(&seat) {
-                break polled;
+        if seat::enlarge(&seat, polled).is_none() {
+            // Nobody but this seat can take the task that it has in hand: no wake-up for a task reaches it.
+            loop {
+                // As a drive does before it blocks; no stack is wanted then but for the task in hand.
+                let _got = seat::obtain(&seat);
+                if let Some(polled) = seat::poll(&seat) {
+                    assert_eq!(polled.id(), task.id());
+                    break;
+                }
+                seat::doze(&seat);
             }
-            seat::doze(&seat);
-        };
+        }
         giver.join().unwrap();
-        assert_eq!(polled.id(), task.id());
         assert_awake_and_empty(&core, &seat, [task]);
     });
 }
