@@ -205,8 +205,8 @@ impl Stacks {
     }
 
     /// Hands out a stack of `size` usable bytes, a result of [`usable_size`]: the one of that size that was given back
-    /// last, if there is one. Those who may have been refused one meanwhile, as this call had all that were left in hand to
-    /// make their guards, are told by `tell`.
+    /// last, if there is one. Those who may have been refused one meanwhile, of whatever size, as this call or another had all that
+    /// were left in hand to make their guards, are told by `tell`.
     pub(crate) fn take(&self, size: usize, tell: impl FnOnce()) -> Result<Stack, Exhausted> {
         let reserved = self.state.lock().reserve(size, self.limit)?;
         self.finish(reserved, tell).inspect_err(|_| self.state.lock().live -= 1)

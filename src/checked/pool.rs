@@ -249,7 +249,7 @@ impl Core {
 
     /// Takes one of so many bytes.
     pub fn take_stack_of(&self, size: usize) -> Option<Stack> {
-        self.0.stacks.take(size, || self.0.stacks_returned(size)).ok().map(Stack)
+        self.0.stacks.take(size, || self.0.stacks_returned(usize::MAX)).ok().map(Stack)
     }
 
     /// Gives it back for all.

@@ -46,7 +46,7 @@ impl Seat {
         }
     }
 
-    /// A stack of this size, or a larger one, in place of the worker's.
+    /// A stack of this size, or a larger one of an idle worker's, in place of the worker's.
     pub(super) fn exchange(&self, stack: Stack, size: usize) -> Result<Stack, Stack> {
         self.insist(size, stack, |own| self.try_exchange(own, size))
     }
@@ -66,7 +66,7 @@ impl Seat {
 
     fn try_exchange(&self, stack: Stack, size: usize) -> Result<Stack, Stack> {
         let (shared, old) = (self.shared(), stack.size());
-        let new = shared.stacks.exchange(stack, size, || shared.stacks_returned(size));
+        let new = shared.stacks.exchange(stack, size, || shared.stacks_returned(usize::MAX));
         if new.is_ok() {
             shared.stacks_returned(old);
         }

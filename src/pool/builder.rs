@@ -107,7 +107,7 @@ impl Builder {
     }
 
     /// The most stacks the pool may have in use at once; beyond it, stacks are exhausted. Default: as many as the system gives.
-    /// Those that are kept for later, of this size and of others, come on top.
+    /// Those of idle workers count, those that were given back and are kept for the next do not.
     pub fn max_stacks(mut self, max_stacks: usize) -> Self {
         self.max_stacks = Some(max_stacks);
         self

@@ -115,7 +115,7 @@ impl Post {
         self.wants.fetch_min(size, Ordering::Relaxed);
     }
 
-    /// The tasks in hand are queued again.
+    /// The tasks in hand are queued again, or there is none.
     pub(crate) fn want_nothing(&self) {
         // Ordering: Relaxed; whoever polls them tries anew.
         self.wants.swap(NOTHING, Ordering::Relaxed);

@@ -166,7 +166,8 @@ impl Shared {
         self.stacks_given.load(Ordering::Acquire)
     }
 
-    /// Stacks of up to this size can be had: whoever was refused one tries again.
+    /// Stacks of up to this size may be had now: whoever was refused one tries again. In vain, if the stack is of another size and
+    /// in the store, which has its stacks apart by their sizes.
     pub(crate) fn stacks_returned(&self, largest: usize) {
         // Ordering: AcqRel; the fence orders it before the look at who was refused, and who sleeps.
         self.stacks_given.fetch_add(1, Ordering::AcqRel);

@@ -51,7 +51,7 @@ impl Seat {
             return Some(stack);
         }
         let shared = self.shared();
-        shared.stacks.take(size, || shared.stacks_returned(size)).ok()
+        shared.stacks.take(size, || shared.stacks_returned(usize::MAX)).ok()
     }
 
     pub(crate) fn give_stack(&self, stack: Stack) {
