@@ -238,7 +238,7 @@ impl Seat {
         match exit {
             Exit::PollFailed => self.idle(id, stack, shared.keep_alive()),
             Exit::TimeOver => self.idle(id, stack, Duration::ZERO),
-            Exit::NeedsStack(turn) => return self.enlarge(id, stack, turn),
+            Exit::NeedsStack => return self.enlarge(id, stack),
             Exit::Errored => {
                 shared.worker_errored(place, id);
                 shared.state_changed(id, WorkerState::Running, WorkerState::Error);

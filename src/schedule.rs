@@ -204,14 +204,22 @@ impl Seat {
         if worker.is_poller() {
             self.pollers.set(self.pollers.get() - 1);
         }
-        let mut turn = Some(worker);
-        while let Some(worker) = turn {
-            turn = self.resume(worker);
+        if let Some(worker) = self.resume(worker) {
+            self.go_on(worker);
         }
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         if turns.is_multiple_of(LOOK_FAR_EVERY) {
             self.look_far();
+        }
+    }
+
+    /// The rest of a turn whose worker got a larger stack.
+    #[cold]
+    fn go_on(&self, worker: Box<Worker>) {
+        let mut turn = Some(worker);
+        while let Some(worker) = turn {
+            turn = self.resume(worker);
         }
     }
 

@@ -40,8 +40,8 @@ pub(crate) enum Exit {
     Errored,
     /// The time of the schedule call is over, or the drive ends.
     TimeOver,
-    /// The task that it polled, which is in the seat's hand, needs a larger stack; so many ended in this turn.
-    NeedsStack(u32),
+    /// The task that it polled, which is in the seat's hand, needs a larger stack.
+    NeedsStack,
 }
 
 pub(crate) type Yielder = corosensei::Yielder<(), Yield>;
@@ -125,8 +125,8 @@ fn work(seat: &Seat, id: WorkerId, yielder: &Yielder, size: usize, first: Option
             }
         };
         if task.core().least_stack() > size {
-            seat.hand.set(Some(task));
-            return Exit::NeedsStack(turn);
+            seat.hand.set(Some((task, turn)));
+            return Exit::NeedsStack;
         }
         match run(seat, id, yielder, size, task) {
             Polled::Errored => return Exit::Errored,

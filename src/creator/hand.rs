@@ -29,8 +29,8 @@ use crate::worker::Worker;
 
 impl Seat {
     /// The worker goes on at once, as it is still its turn, on a stack that is large enough for the task it polled.
-    pub(super) fn enlarge(&self, id: WorkerId, stack: Stack, turn: u32) -> Option<Box<Worker>> {
-        let Some(task) = self.hand.take() else { unreachable!("the worker put its task there") };
+    pub(super) fn enlarge(&self, id: WorkerId, stack: Stack) -> Option<Box<Worker>> {
+        let Some((task, turn)) = self.hand.take() else { unreachable!("the worker put its task there") };
         match self.exchange(stack, task.core().least_stack()) {
             Ok(larger) => {
                 let mut worker = Worker::new(self, id, larger, Some((task, turn)));

@@ -62,8 +62,8 @@ pub(crate) struct Seat {
     pub(super) places: RefCell<Vec<Box<MaybeUninit<Worker>>>>,
     /// The frame of the task that runs; null between tasks.
     pub(crate) frame: Cell<*const Frame>,
-    /// A task that a worker has polled and cannot run on its stack.
-    pub(crate) hand: Cell<Option<Task>>,
+    /// A task that a worker has polled and cannot run on its stack, and how many had ended in its turn.
+    pub(crate) hand: Cell<Option<(Task, u32)>>,
     /// Whether the seat may have tasks in hand that wait for stacks.
     pub(crate) holds: Cell<bool>,
     /// Where it slept last it was the one to look after stacks that rest.
