@@ -190,7 +190,8 @@ impl Seat {
         match goal {
             Goal::Ready => None,
             Goal::Ended(task) => task.core().word.outcome().map(|_| DriveEnd::AllDone),
-            Goal::Drained => (signals_allow_sum(self) && shared.outstanding() == 0).then_some(DriveEnd::AllDone),
+            // The sum over seats is worth taking only when this seat itself has nothing more to run.
+            Goal::Drained => (self.ready.borrow().is_empty() && shared.outstanding() == 0).then_some(DriveEnd::AllDone),
             Goal::Stopped { .. } => {
                 (signals.is_closed() && self.workers() == 0 && shared.outstanding() == 0).then_some(DriveEnd::Stopped)
             }
@@ -204,22 +205,14 @@ impl Seat {
         if worker.is_poller() {
             self.pollers.set(self.pollers.get() - 1);
         }
-        if let Some(worker) = self.resume(worker) {
-            self.go_on(worker);
+        let mut turn = Some(worker);
+        while let Some(worker) = turn {
+            turn = self.resume(worker);
         }
         let turns = self.turns.get().wrapping_add(1);
         self.turns.set(turns);
         if turns.is_multiple_of(LOOK_FAR_EVERY) {
             self.look_far();
-        }
-    }
-
-    /// The rest of a turn whose worker got a larger stack.
-    #[cold]
-    fn go_on(&self, worker: Box<Worker>) {
-        let mut turn = Some(worker);
-        while let Some(worker) = turn {
-            turn = self.resume(worker);
         }
     }
 
@@ -394,11 +387,6 @@ impl Seat {
         self.set_retiring(false);
         debug_assert_eq!(self.pollers.get(), 0, "a drive leaves no poller behind");
     }
-}
-
-/// Whether the sum over seats is worth taking: only when this seat itself has nothing more to run.
-fn signals_allow_sum(seat: &Seat) -> bool {
-    seat.ready.borrow().is_empty()
 }
 
 fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -15,6 +15,8 @@ mod drops;
 mod forget;
 #[path = "misuse/handles.rs"]
 mod handles;
+#[path = "misuse/leaves.rs"]
+mod leaves;
 #[path = "misuse/listeners.rs"]
 mod listeners;
 #[path = "common/live.rs"]

@@ -41,6 +41,11 @@ pub fn enlarge(seat: &CoroutinePool, polled: Polled) -> Option<Polled> {
     None
 }
 
+/// Puts the tasks in the seat's hand back.
+pub fn put_back(seat: &CoroutinePool) {
+    seat.seat().requeue_held();
+}
+
 /// Has the seat search, as if it had been called, unless somebody searches.
 pub fn begin_search(seat: &CoroutinePool) {
     let seat = seat.seat();

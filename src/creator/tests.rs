@@ -303,13 +303,9 @@ fn a_task_gets_the_larger_stack_of_a_worker_that_idles() {
     // A worker with a stack of the usual size.
     let stack = shared.stacks.take(shared.fixed.stack_size, || ()).unwrap();
     let taken = shared.swap_idle(stack, LARGER).map_err(|_| ()).unwrap();
-    assert!(
-        taken.size() >= LARGER
-            && shared.swap_idle(taken, LARGER * 2).is_err_and(|old| {
-                shared.return_stack(old);
-                true
-            })
-    );
+    assert!(taken.size() >= LARGER);
+    let too_small = shared.swap_idle(taken, LARGER * 2).err().unwrap();
+    shared.return_stack(too_small);
     pool.drain(None).unwrap();
     assert!(last.is_finished());
 }
@@ -377,8 +373,7 @@ fn a_seat_that_is_never_without_a_worker_keeps_no_stack_from_those_who_are_refus
 fn a_refusal_beside_news_is_told_to_who_may_sleep_for_want_of_the_count() {
     let pool = CoroutinePool::builder().max_stacks(0).max_size(1).build().unwrap();
     let shared = Arc::clone(&pool.seat().post.shared);
-    let sleeper = Arc::new(Post::new(shared.next_seat_id(), Arc::clone(&shared), pool.seat().queue.stealer()));
-    shared.register(&sleeper);
+    let sleeper = another(&shared);
     let _task = pool.spawn(|| ()).unwrap();
     sleeper.announce();
     assert_eq!(pool.seat().obtain(), Obtained::Exhausted);

@@ -252,7 +252,7 @@ impl Seat {
             let mut ready = self.ready.borrow_mut();
             let worker = ready.pop_front();
             if let Some(next) = ready.front() {
-                prefetch(next.frame);
+                Frame::prefetch(next.frame);
             }
             worker
         } else {
@@ -364,19 +364,6 @@ impl Seat {
     pub(crate) fn has_news(&self) -> bool {
         self.is_due(due::WOKEN | due::CALLS) || self.post.has_mail()
     }
-}
-
-/// Has the processor fetch what the worker after the present one touches first: the end of its stack, by its frame.
-#[inline]
-fn prefetch(frame: *const Frame) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..4 {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch is a hint: it reads nothing and takes any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(frame.cast::<i8>().wrapping_sub(64 * line)) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = frame;
 }
 
 impl Drop for Seat {

@@ -13,7 +13,7 @@ pub(super) fn nanos(time: u64) -> Duration {
 }
 
 pub(super) fn take(task: &TaskRef) -> Observation {
-    if task.is_finished() { ended(task.take()) } else { Observation::Refused(Refusal::NotYet) }
+    task.outcome().map_or(Observation::Refused(Refusal::NotYet), |told| as_told(told, task))
 }
 
 pub(super) fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
@@ -21,7 +21,16 @@ pub(super) fn join(task: &TaskRef, timeout: Option<Duration>) -> Observation {
         Some(timeout) => task.wait_timeout(timeout),
         None => task.wait(),
     };
-    ended(waited.and_then(|_| task.take()))
+    waited.map_or_else(|refused| ended(Err(refused)), |told| as_told(told, task))
+}
+
+/// The result of a task that has ended, as was just told.
+fn as_told(told: Outcome, task: &TaskRef) -> Observation {
+    let observation = ended(task.take());
+    if let Observation::Ended(outcome, _) = observation {
+        assert_eq!(told, outcome, "what is told of a task is what its result says");
+    }
+    observation
 }
 
 pub(super) fn unpark(task: &TaskRef) -> Observation {

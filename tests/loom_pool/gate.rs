@@ -9,6 +9,7 @@ use std::time::Duration;
 use copool_model::loom::{Bounds, check, thread};
 use copool_model::under_loom::checked::Gate;
 use copool_model::under_loom::checked::pool::{Core, Signals};
+use copool_model::under_loom::checked::seat;
 use copool_model::under_loom::spec::{Event, Outcome, PoolState};
 use copool_model::under_loom::{AttachError, Cancel, CoroutinePool, Listener, PoolHandle, RejectReason, TaskRef};
 
@@ -316,6 +317,29 @@ fn what_a_leaving_seat_hands_back_during_a_stop_has_an_outcome() {
         let handle = pool.handle();
         drop(pool);
         assert_over(&handle, task.as_ref(), &[Outcome::Abandoned], &token);
+    });
+}
+
+#[test]
+fn what_a_seat_puts_back_from_its_hand_during_a_stop_has_an_outcome() {
+    const LARGER: usize = 1 << 20;
+    check("gate: a task goes back from a seat's hand during a stop", Bounds::preemptions().uneven(), || {
+        let token = Arc::new(());
+        let pool = CoroutinePool::builder().max_stacks(0).max_size(1).build().unwrap();
+        let held = Arc::clone(&token);
+        let task = pool.task().stack_size(LARGER).spawn(move || drop(held)).unwrap().task_ref();
+        let polled = seat::poll(&pool).unwrap();
+        assert!(seat::enlarge(&pool, polled).is_none());
+        let stopper = thread::spawn({
+            let handle = pool.handle();
+            move || handle.stop(Duration::ZERO).abandoned
+        });
+        seat::put_back(&pool);
+        assert!(stopper.join().unwrap() <= 1);
+        assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+        let handle = pool.handle();
+        drop(pool);
+        assert_over(&handle, Some(&task), &[Outcome::Abandoned], &token);
     });
 }
 

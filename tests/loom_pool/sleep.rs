@@ -175,25 +175,35 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
     });
 }
 
-#[test]
-fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_a_worker_that_idles_with_the_only_one() {
-    check("sleep: the only stack idles with its worker", Bounds::preemptions().uneven(), || {
-        let seat = CoroutinePool::builder().max_stacks(1).min_size(1).build().unwrap();
+/// A seat with a task and no stack to be had, until another thread does `gives` with the only one, which so many workers have.
+fn wants_a_stack(name: &'static str, workers: u32, gives: fn(&Core, Stack)) {
+    check(name, Bounds::preemptions().uneven(), move || {
+        let seat = CoroutinePool::builder().max_stacks(1).min_size(workers).build().unwrap();
         let core = Core::of(&seat);
-        assert!(core.reserve());
+        (0..workers).for_each(|_| assert!(core.reserve()));
         let stack = core.take_stack().unwrap();
         let task = seat.spawn(|| ()).unwrap();
-        let holder = thread::spawn({
+        let giver = thread::spawn({
             let core = core.clone();
-            move || core.idle_with(stack)
+            move || gives(&core, stack)
         });
         while !seat::obtain(&seat) {
             seat::doze(&seat);
         }
-        holder.join().unwrap();
+        giver.join().unwrap();
         assert!(seat::poll(&seat).is_some_and(|polled| polled.id() == task.id()));
         assert_awake_and_empty(&core, &seat, [task]);
     });
+}
+
+#[test]
+fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one_that_is_given_back_by_itself() {
+    wants_a_stack("sleep: the only stack is given back, and nothing else", 0, Core::return_stack);
+}
+
+#[test]
+fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_a_worker_that_idles_with_the_only_one() {
+    wants_a_stack("sleep: the only stack idles with its worker", 1, Core::idle_with);
 }
 
 /// A seat with a task for which there is no stack, which it keeps in hand, while another thread does `gives` with the only one.
