@@ -145,10 +145,10 @@ fn first_difference(left: (&'static str, &Run), right: (&'static str, &Run)) -> 
         let differs = |what: String, a: String, b: String| {
             Some(Difference { op: at + 1, what, left: (left.0, a), right: (right.0, b) })
         };
-        let events_left = a.log[told.0..x.told].iter().map(|event| event.renamed(&mut left_names)).collect::<Vec<_>>();
-        let events_right =
-            b.log[told.1..y.told].iter().map(|event| event.renamed(&mut right_names)).collect::<Vec<_>>();
-        if let Some((n, event_left, event_right)) = parting(&events_left, &events_right) {
+        let names = (&mut left_names, &mut right_names);
+        if let Some((n, event_left, event_right)) =
+            parting_events(&a.log[told.0..x.told], &b.log[told.1..y.told], names)
+        {
             return differs(format!("event {} of the log differs", told.0 + n + 1), event_left, event_right);
         }
         if let Some((_, left, right)) = parting(&a.seen[seen.0..x.seen], &b.seen[seen.1..y.seen]) {
@@ -167,10 +167,30 @@ fn first_difference(left: (&'static str, &Run), right: (&'static str, &Run)) -> 
     None
 }
 
+/// The first place where two logs differ, each event with the names of its side, and what stands there.
+fn parting_events(
+    left: &[Event],
+    right: &[Event],
+    names: (&mut ByAppearance, &mut ByAppearance),
+) -> Option<(usize, String, String)> {
+    // One by one: nothing is kept of what is equal.
+    let left = left.iter().map(|event| event.renamed(names.0));
+    parting(left, right.iter().map(|event| event.renamed(names.1)))
+}
+
 /// The first place where two lists differ, with what stands there.
-fn parting<T: PartialEq + fmt::Debug>(left: &[T], right: &[T]) -> Option<(usize, String, String)> {
-    let shorter = left.len().min(right.len());
-    let at = left.iter().zip(right).position(|(a, b)| a != b).or((left.len() != right.len()).then_some(shorter))?;
-    let show = |list: &[T]| list.get(at).map_or_else(|| "nothing more".to_owned(), |item| format!("{item:?}"));
-    Some((at, show(left), show(right)))
+fn parting<T: PartialEq + fmt::Debug>(
+    left: impl IntoIterator<Item = T>,
+    right: impl IntoIterator<Item = T>,
+) -> Option<(usize, String, String)> {
+    let show = |item: Option<T>| item.map_or_else(|| "nothing more".to_owned(), |item| format!("{item:?}"));
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    for at in 0.. {
+        match (left.next(), right.next()) {
+            (None, None) => break,
+            (a, b) if a == b => {}
+            (a, b) => return Some((at, show(a), show(b))),
+        }
+    }
+    None
 }

@@ -12,6 +12,8 @@ pub(crate) const KIND: &str = "ordering";
 /// which is another one under loom.
 const FILES: &[(&str, &[&str])] = &[
     ("src/clock.rs", &["whole"]),
+    ("src/creator.rs", &["sleep"]),
+    ("src/creator/hand.rs", &["sleep", "gate"]),
     ("src/creator/limits.rs", &["limits"]),
     ("src/lifecycle.rs", &["gate", "roster"]),
     ("src/lifecycle/leave.rs", &["gate"]),
@@ -56,7 +58,7 @@ fn of_file(file: &str, text: &str) -> Vec<Mutant> {
     let mut mutants: Vec<Mutant> = Vec::new();
     let mut function = "";
     for (number, line) in text.lines().enumerate() {
-        if line.starts_with("#[cfg(test)]") {
+        if line.starts_with("mod tests {") {
             break;
         }
         if let Some(name) = named(line) {
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn each_ordering_is_weakened_one_step_and_each_fence_removed() {
-        let text = "fn f() {\n    // Ordering: AcqRel.\n    a.swap(1, Ordering::AcqRel);\n    light_fence();\n}\n#[cfg(test)]\n\
+        let text = "fn f() {\n    // Ordering: AcqRel.\n    a.swap(1, Ordering::AcqRel);\n    light_fence();\n}\nmod tests {\n\
                     fn g() { heavy_fence(); }\n";
         let names: Vec<String> = of_file("src/x.rs", text).into_iter().map(|mutant| mutant.name).collect();
         let expected =
