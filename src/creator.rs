@@ -144,6 +144,7 @@ impl Seat {
         self.frame.set(worker.frame);
         let result = worker.coroutine.resume(());
         worker.frame = self.frame.replace(std::ptr::null());
+        worker.depth = self.depth.get();
         if matches!(result, CoroutineResult::Yield(Yield::Ready)) {
             // Before it is queued again: tasks that have not started come before the rest of this one.
             self.hear_suspension(worker.id, WorkerState::Suspend);

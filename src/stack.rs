@@ -46,6 +46,7 @@ mod arena;
 mod chunk;
 #[cfg(target_os = "linux")]
 mod guard;
+pub(crate) mod hints;
 #[cfg(any(feature = "loom", feature = "shuttle", fuzzing))]
 mod shared;
 mod shelf;

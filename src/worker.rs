@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     pub(crate) coroutine: Coroutine<(), Yield, Exit, Stack>,
     /// The frame of its task; null while it has none.
     pub(crate) frame: *const Frame,
+    /// How deep below its frame the task has suspended: a hint.
+    pub(crate) depth: u32,
     /// What it was last said to be in, while its task waits.
     pub(crate) state: WorkerState,
 }
@@ -69,7 +71,7 @@ impl Worker {
             let seat = unsafe { &*seat };
             work(seat, id, yielder, size, first)
         });
-        Box::write(place, Self { id, coroutine, frame: std::ptr::null(), state: WorkerState::Ready })
+        Box::write(place, Self { id, coroutine, frame: std::ptr::null(), depth: 0, state: WorkerState::Ready })
     }
 
     pub(crate) fn is_poller(&self) -> bool {
@@ -259,4 +261,13 @@ fn conclude(seat: &Seat, frame: &Frame, ran: Ran) -> Outcome {
     // SAFETY: the task's runner owns the body until it publishes.
     unsafe { frame.task.drop_body() };
     if frame.task.core().word.is_cancelled() || !seat.leaving.get() { Outcome::Cancelled } else { Outcome::Abandoned }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    #[test]
+    fn a_worker_is_one_cache_line() {
+        assert_eq!(size_of::<super::Worker>(), 64);
+    }
 }

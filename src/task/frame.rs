@@ -12,6 +12,7 @@ use super::wait::{Begin, Generation, Wait};
 use super::{Core, Locals, Task};
 use crate::pool::Count;
 use crate::schedule::Seat;
+use crate::stack::hints;
 use crate::sync::{panicking, throw};
 use crate::unwind::{Throw, Unwind};
 use crate::worker::{Yield, Yielder};
@@ -21,6 +22,12 @@ pub(crate) const MOST_THROWS: u32 = 16;
 
 /// After so many suspension calls a task that has swallowed a throw on a panicking thread is taken to go on for ever.
 const MOST_IGNORED: u32 = 1_024;
+
+/// The length of a cache line, in bytes.
+const LINE: usize = 64;
+
+/// How many bytes a switch saves on the stack that it leaves.
+const SAVED: usize = 24;
 
 /// The running task, its worker, and what the pool remembers of it between suspensions.
 pub(crate) struct Frame {
@@ -60,17 +67,21 @@ impl Frame {
         }
     }
 
-    /// Has the processor fetch what the worker of this frame touches first when it is resumed: the end of its stack.
+    /// Has the processor fetch what the worker of this frame touches first when it is resumed: the frame, and from so many
+    /// bytes below it the end of its stack, what the switch has saved there and what the caller has above that.
     #[inline]
-    pub(crate) fn prefetch(this: *const Self) {
-        #[cfg(target_arch = "x86_64")]
-        for line in 0..4 {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch is a hint: it reads nothing and takes any address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(this.cast::<i8>().wrapping_sub(64 * line)) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = this;
+    pub(crate) fn prefetch(this: *const Self, depth: u32) {
+        let end = this.cast::<u8>().wrapping_sub(depth as usize + SAVED);
+        hints::prefetch(this.cast());
+        hints::prefetch(end);
+        hints::prefetch(end.wrapping_add(LINE));
+    }
+
+    /// How many bytes of stack the caller has below the frame. A hint: it is cut off at 32 bits.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a hint, and no stack is as large")]
+    fn depth(&self) -> u32 {
+        std::ptr::from_ref(self).addr().wrapping_sub(hints::pointer()) as u32
     }
 
     /// The task's core.
@@ -130,7 +141,7 @@ impl Frame {
         self.throws.set(throws);
         // A second throw on a thread that is panicking anyway could not be told from the first one's unwinding.
         if throws > MOST_THROWS || (throws > 1 && seat.outer_panic.get()) {
-            self.hand_over(Yield::Leak);
+            self.hand_over(seat, Yield::Leak);
             unreachable!("a leaked coroutine is never resumed");
         }
         let (payload, thrown) = Unwind::new();
@@ -140,7 +151,8 @@ impl Frame {
 
     /// Gives the processor back to the seat.
     #[inline]
-    fn hand_over(&self, request: Yield) {
+    fn hand_over(&self, seat: &Seat, request: Yield) {
+        seat.depth.set(self.depth());
         // SAFETY: the yielder belongs to the coroutine on whose stack this frame is, and the caller runs on that stack: the
         // frame is the seat's current one only while its coroutine runs.
         unsafe { (*self.yielder).suspend(request) };
@@ -169,7 +181,7 @@ impl Frame {
         }
         self.stay(seat);
         self.interrupted(seat, why);
-        self.hand_over(Yield::Ready);
+        self.hand_over(seat, Yield::Ready);
         if self.must_unwind(seat) {
             self.throw(seat);
         }
@@ -208,7 +220,7 @@ impl Frame {
                     // If the wait could not be taken back, somebody else has ended it, and the note must be waited for.
                     self.interrupted(seat, why);
                     self.until.set(until.map(|at| (at, generation)));
-                    self.hand_over(if wait == Wait::Syscall { Yield::Call } else { Yield::Wait });
+                    self.hand_over(seat, if wait == Wait::Syscall { Yield::Call } else { Yield::Wait });
                 }
             }
         }
@@ -246,6 +258,34 @@ mod tests {
             };
             frame.wait(seat, (Wait::Park, Interruption::Park), None, registers);
         });
+    }
+
+    /// Parks so many frames of a kibibyte below its caller.
+    #[inline(never)]
+    fn parks_below(frames: u32) {
+        let room = [frames; 256];
+        if frames == 0 {
+            park()
+        } else {
+            parks_below(frames - 1)
+        }
+        std::hint::black_box(&room);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_seat_knows_how_deep_in_its_stack_a_task_waits() {
+        let mut pool = CoroutinePool::builder().build().unwrap();
+        let tasks = [0, 8].map(|frames| pool.spawn(move || parks_below(frames)).unwrap().task_ref());
+        pool.try_schedule_task().unwrap();
+        let depths: Vec<_> = pool.seat().suspended.borrow().iter().map(|(_, worker)| worker.depth as usize).collect();
+        let [shallow, deep] = depths[..] else { panic!("two tasks wait, and not {}", depths.len()) };
+        assert!((1_024..8_192).contains(&shallow), "{shallow}");
+        assert!((8 * 1_024..65_536).contains(&(deep - shallow)), "{shallow}, {deep}");
+        for task in tasks {
+            task.unpark();
+        }
+        pool.drain(None).unwrap();
     }
 
     #[test]
