@@ -79,6 +79,13 @@ pub(crate) const LOOM: &str = "loom";
 /// The link that compares production with the reference pool.
 pub(crate) const DIFFERENTIAL: &str = "differential";
 
+/// Scripts that are drawn for the comparison, and shrunk.
+pub(crate) const DRAWN: Link =
+    Link { name: "drawn", arguments: &["--features", "model", "--test", "differential"], below: &[] };
+
+/// The test of it that draws.
+pub(crate) const DRAWS: &str = "any_script_of_one_thread_does_the_same_in_both_pools";
+
 /// The link that runs threads in parallel, whose order no seed decides: what it catches once it may miss the next time.
 pub(crate) const REAL_THREADS: &str = "real threads";
 
@@ -138,6 +145,11 @@ impl Link {
             }
         };
         (run, took)
+    }
+
+    /// How many operations the script has that a failed run of drawn scripts on the copy at `root` has come down to, if it says so.
+    pub(crate) fn shrunk(root: &Path) -> Option<u32> {
+        operations(&read(&root.with_extension("log")))
     }
 
     fn cargo(&self, root: &Path, log: &Path, more: &[&str], limit: Duration) -> End {
@@ -228,6 +240,14 @@ fn execution(text: &str) -> Option<u64> {
     after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// How many operations the script has that quickcheck shows at its end: a line for each, after the pool and the thread.
+fn operations(text: &str) -> Option<u32> {
+    let (_, shown) = text.rsplit_once("TEST FAILED. Arguments: (")?;
+    let lines = shown.lines().take_while(|line| !line.starts_with(')')).map(str::trim).filter(|line| !line.is_empty());
+    let operations = lines.filter(|line| !line.starts_with("pool") && !line.starts_with("thread"));
+    u32::try_from(operations.count()).ok()
+}
+
 fn last_line(text: &str) -> String {
     text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output").chars().take(80).collect()
 }
@@ -243,6 +263,17 @@ mod tests {
         let aborted = "... (signal: 6, SIGABRT: process abort signal)";
         assert_eq!(failure(aborted).as_deref(), Some("signal 6, SIGABRT: process abort signal"));
         assert_eq!(failure("error: no space left on the device"), None);
+    }
+
+    #[test]
+    fn the_operations_of_a_shrunk_script_are_counted() {
+        let script = copool_spec::script::Script {
+            threads: vec![vec![copool_spec::script::Op::Drain, copool_spec::script::Op::Stop(0)]],
+            ..Default::default()
+        };
+        let text = format!("[quickcheck] TEST FAILED. Arguments: (\n{script})\nError: \n{script}more\n");
+        assert_eq!(operations(&text), Some(2));
+        assert_eq!(operations("nothing"), None);
     }
 
     #[test]

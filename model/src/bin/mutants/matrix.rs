@@ -26,6 +26,16 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     /// Whether the comparison with the reference pool was asked, whether it found the fault, and after how many seconds.
     pub(crate) differential: Option<Option<f64>>,
+    /// If it did: whether drawn scripts were asked, and what the one that found the fault was shrunk to.
+    pub(crate) shrunk: Option<Option<Shrunk>>,
+}
+
+/// What a script that shows a fault came down to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shrunk {
+    pub(crate) operations: u32,
+    /// After how many seconds, the draw included.
+    pub(crate) seconds: f64,
 }
 
 /// All rows, by the mutants' names, and the file where they are kept.
@@ -42,7 +52,16 @@ impl Row {
             Run::Caught { by, execution } => (Some(link.to_owned()), by.clone(), *execution),
             Run::Passed | Run::Broken(_) => (None, String::new(), None),
         };
-        Self { digest, day: today(), link, by, execution, seconds: took.as_secs_f64(), differential: None }
+        Self {
+            digest,
+            day: today(),
+            link,
+            by,
+            execution,
+            seconds: took.as_secs_f64(),
+            differential: None,
+            shrunk: None,
+        }
     }
 
     fn written(&self, name: &str) -> String {
@@ -54,8 +73,13 @@ impl Row {
             Some(None) => "-".to_owned(),
             Some(Some(seconds)) => format!("{seconds:.2}"),
         };
+        let shrunk = match self.shrunk {
+            None => String::new(),
+            Some(None) => "\t-".to_owned(),
+            Some(Some(Shrunk { operations, seconds })) => format!("\t{operations} {seconds:.2}"),
+        };
         let (digest, day, seconds) = (&self.digest, self.day, self.seconds);
-        format!("{name}\t{digest}\t{day}\t{link}\t{by}\t{execution}\t{seconds:.2}\t{differential}")
+        format!("{name}\t{digest}\t{day}\t{link}\t{by}\t{execution}\t{seconds:.2}\t{differential}{shrunk}")
     }
 
     fn read(line: &str) -> Option<(String, Row)> {
@@ -70,7 +94,15 @@ impl Row {
             Some("-") => Some(None),
             Some(seconds) => Some(Some(seconds.parse().ok()?)),
         };
-        Some((name, Row { digest, day, link, by, execution, seconds, differential }))
+        let shrunk = match next() {
+            None => None,
+            Some("-") => Some(None),
+            Some(pair) => {
+                let (operations, seconds) = pair.split_once(' ')?;
+                Some(Some(Shrunk { operations: operations.parse().ok()?, seconds: seconds.parse().ok()? }))
+            }
+        };
+        Some((name, Row { digest, day, link, by, execution, seconds, differential, shrunk }))
     }
 }
 
@@ -126,12 +158,13 @@ impl Matrix {
         let day = self.rows.values().map(|row| row.day).max().map(date).unwrap_or_default();
         let links: Vec<String> = sum.links.iter().map(|(link, count)| format!("{link} {count}")).collect();
         let caught: usize = sum.links.values().sum();
+        let drawn = sum.drawn();
         let Sum { equivalent, survived, unknown, old, asked, compared, explained, .. } = sum;
         format!(
             "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
              yet. {old} of the rows are from before the last change of the mutant or of a file that it changes. The \
              comparison with the reference pool was asked of {asked} and finds {compared}; of \
-             {explained} of the others it is said why not.\n\n\
+             {explained} of the others it is said why not. {drawn}\n\n\
              | mutant | fault | caught by | test | after | differential |\n|---|---|---|---|---|---|\n{rows}",
             mutants.len(),
             links.join(", "),
@@ -154,6 +187,9 @@ struct Sum<'a> {
     compared: usize,
     /// Of how many of the others it is known why.
     explained: usize,
+    /// Of how many that it finds scripts were drawn anew, and what those came down to that found them, too.
+    redrawn: usize,
+    shrunk: Vec<Shrunk>,
 }
 
 impl<'a> Sum<'a> {
@@ -186,14 +222,42 @@ impl<'a> Sum<'a> {
         let Some(found) = row.and_then(|row| row.differential) else { return String::new() };
         self.asked += 1;
         self.compared += usize::from(found.is_some());
+        let shrunk = row.and_then(|row| row.shrunk);
+        self.redrawn += usize::from(shrunk.is_some());
+        self.shrunk.extend(shrunk.flatten());
         match (found, why) {
-            (Some(seconds), _) => format!("{seconds:.1} s"),
+            (Some(seconds), _) => match shrunk {
+                None => format!("{seconds:.1} s"),
+                Some(None) => format!("{seconds:.1} s, not by drawn scripts"),
+                Some(Some(Shrunk { operations, .. })) => format!("{seconds:.1} s, shrunk to {operations}"),
+            },
             (None, Some(why)) => {
                 self.explained += 1;
                 format!("no: {why}")
             }
             (None, None) => "no".to_owned(),
         }
+    }
+}
+
+impl Sum<'_> {
+    /// What drawn scripts come to.
+    fn drawn(&mut self) -> String {
+        self.shrunk.sort_by_key(|shrunk| shrunk.operations);
+        let Some((middle, longest)) = self.shrunk.get(self.shrunk.len() / 2).zip(self.shrunk.last()) else {
+            return String::new();
+        };
+        let (middle, longest) = (middle.operations, longest.operations);
+        let mut seconds: Vec<f64> = self.shrunk.iter().map(|shrunk| shrunk.seconds).collect();
+        seconds.sort_by(f64::total_cmp);
+        format!(
+            "Of {} that it finds, 1,000 drawn scripts alone find {}, each shown by a script that is then shrunk: to {middle} \
+             operations in the median and {longest} at most, within {:.1} s in the median and {:.1} s at most, the draw included.",
+            self.redrawn,
+            seconds.len(),
+            seconds[seconds.len() / 2],
+            seconds[seconds.len() - 1],
+        )
     }
 }
 
@@ -249,8 +313,10 @@ mod tests {
         let run = Run::Caught { by: "a test".to_owned(), execution: Some(7) };
         let row = Row::new(digest(["a"]), "loom", &run, Duration::from_millis(1250));
         for differential in [None, Some(None), Some(Some(2.5))] {
-            let row = Row { differential, ..row.clone() };
-            assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
+            for shrunk in [None, Some(None), Some(Some(Shrunk { operations: 3, seconds: 0.5 }))] {
+                let row = Row { differential, shrunk, ..row.clone() };
+                assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
+            }
         }
     }
 
