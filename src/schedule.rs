@@ -226,6 +226,8 @@ impl Seat {
             self.give_up_stacks();
         }
         if self.wants_poller() && self.work_waits() {
+            // Those that this turn has woken were ready before the new one.
+            self.revive_all();
             self.make(Making::Created);
         }
     }

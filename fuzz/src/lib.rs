@@ -77,8 +77,8 @@ fn hide_scripted_panics() {
 /// AddressSanitizer's settings. Its copies of stack frames belong to threads, so coroutines that unwind or are dropped
 /// leave them behind, and the process grows. Where memory was allocated is not kept: that takes a third of the time, and
 /// a replay with `ASAN_OPTIONS=malloc_context_size=30` tells it. What was freed stays poisoned for 1 MiB of further
-/// memory, which outlasts the execution; more would only be cold, in the thread's own list as in all. Leaks are told only with
-/// at least two frames kept ([`leaks`]).
+/// memory, which outlasts most executions; more would only be cold, in the thread's own list as in the common one. Leaks are told
+/// only with at least two frames kept ([`leaks`]).
 #[unsafe(no_mangle)]
 extern "C" fn __asan_default_options() -> *const c_char {
     c"detect_stack_use_after_return=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=256:malloc_context_size=0"

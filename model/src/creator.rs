@@ -92,6 +92,8 @@ impl Core {
     pub(crate) fn turn_over(&mut self, seat: SeatId) {
         self.seat(seat).turns += 1;
         if self.seat(seat).turns.is_multiple_of(LOOK_FAR_EVERY) && self.wants_poller(seat) && self.size() > 0 {
+            // Those that this turn has woken were ready before the new one.
+            self.revive(seat);
             self.make(seat, CREATED);
         }
     }

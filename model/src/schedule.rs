@@ -283,7 +283,7 @@ impl Core {
     }
 
     /// Moves the workers whose tasks wait no more to the ready ones.
-    fn revive(&mut self, seat: SeatId) {
+    pub(crate) fn revive(&mut self, seat: SeatId) {
         let it = self.seat(seat);
         let woken = std::mem::take(&mut it.woken);
         let workers = woken.iter().filter_map(|task| it.suspended.remove(task));

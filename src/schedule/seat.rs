@@ -24,8 +24,8 @@ use crate::worker::Worker;
 /// After so many tasks in a row a worker goes to the back of the ready queue.
 pub(crate) const POLLS_PER_TURN: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 2 } else { 32 };
 
-/// The lines that a turn begins with are fetched ahead if more than so many workers are ready; what fewer touch stays in the
-/// first-level cache between their turns.
+/// The lines that a turn begins with are fetched ahead if more than so many workers are ready, two at least. What fewer touch, six
+/// lines each, is less than half of a first-level cache of 32 KiB, and may well stay there; where exactly the limit is hardly matters.
 const FEW: usize = 32;
 
 /// What a seat has to look at between two tasks, as bits of one byte: on the hot path it is 0.
@@ -304,12 +304,7 @@ impl Seat {
     }
 
     fn look_slow(&self) {
-        if self.post.has_mail() {
-            for task in self.post.take_mail() {
-                self.revive(task.core().slot());
-            }
-        }
-        self.revive_woken();
+        self.revive_all();
         if self.is_due(due::TIMERS) {
             self.fire_timers();
         }
@@ -319,6 +314,16 @@ impl Seat {
             call.run();
             self.revive_woken();
         }
+    }
+
+    /// Has the tasks ready whose wait is over, whoever has ended it.
+    pub(super) fn revive_all(&self) {
+        if self.post.has_mail() {
+            for task in self.post.take_mail() {
+                self.revive(task.core().slot());
+            }
+        }
+        self.revive_woken();
     }
 
     fn revive_woken(&self) {
@@ -373,8 +378,8 @@ impl Seat {
     }
 }
 
-/// Has the processor fetch what it needs for the next turns: of the worker whose turn is the second from now the worker itself,
-/// which says where the rest is, and of the next one that.
+/// Has the processor fetch what it needs for the turns after the one that begins: of the second worker the worker itself, which
+/// says where the rest is, and of the next one the rest.
 #[inline(always)]
 fn fetch_ahead(second: &Worker, next: &Worker) {
     hints::prefetch(std::ptr::from_ref(second).cast());

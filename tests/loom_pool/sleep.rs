@@ -175,7 +175,7 @@ fn a_seat_going_to_sleep_for_want_of_a_stack_hears_of_one() {
     });
 }
 
-/// A seat with a task and no stack to be had, until another thread does `gives` with the only one, which so many workers have.
+/// A seat with a task and no stack to be had, until another thread does `gives` with the only one, while so many workers are counted.
 fn wants_a_stack(name: &'static str, workers: u32, gives: fn(&Core, Stack)) {
     check(name, Bounds::preemptions().uneven(), move || {
         let seat = CoroutinePool::builder().max_stacks(1).min_size(workers).build().unwrap();

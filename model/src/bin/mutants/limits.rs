@@ -58,7 +58,7 @@ impl Limits {
         Ok(took * 3 + Duration::from_secs(30))
     }
 
-    /// A digest of all that the link is made of.
+    /// A digest of all that the link is made of. That is no binary of the model's.
     fn sources(&self, link: &Link) -> std::io::Result<String> {
         let mut texts = Vec::new();
         for directory in ["src", "spec/src", "model/src", "tests"] {
@@ -73,7 +73,9 @@ impl Limits {
             }
             None => true,
         };
-        Ok(digest(texts.iter().filter(|(path, _)| own(path)).map(|(_, text)| text.as_str())))
+        let binaries = self.root.join("model/src/bin");
+        let part = |path: &Path| own(path) && !path.starts_with(&binaries);
+        Ok(digest(texts.iter().filter(|(path, _)| part(path)).map(|(_, text)| text.as_str())))
     }
 
     fn kept(&self, name: &str, sources: &str) -> Option<Duration> {

@@ -80,11 +80,29 @@ pub(crate) const LOOM: &str = "loom";
 pub(crate) const DIFFERENTIAL: &str = "differential";
 
 /// Scripts that are drawn for the comparison, and shrunk.
-pub(crate) const DRAWN: Link =
-    Link { name: "drawn", arguments: &["--features", "model", "--test", "differential"], below: &[] };
+const DRAWN: Link = Link { name: "drawn", arguments: &["--features", "model", "--test", "differential"], below: &[] };
 
 /// The test of it that draws.
-pub(crate) const DRAWS: &str = "any_script_of_one_thread_does_the_same_in_both_pools";
+const DRAWS: &str = "any_script_of_one_thread_does_the_same_in_both_pools";
+
+/// How many it draws.
+pub(crate) const DRAWS_MOST: &str = "1000";
+
+/// What drawn scripts make of a mutant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Drawn {
+    /// They do not find it.
+    Missed,
+    /// They do, and end with no script: in a crash, or in a hang.
+    Found,
+    /// They do, by a script that is shrunk.
+    Shrunk {
+        /// To so many operations.
+        operations: u32,
+        /// After so many seconds, the draw included.
+        seconds: f64,
+    },
+}
 
 /// The link that runs threads in parallel, whose order no seed decides: what it catches once it may miss the next time.
 pub(crate) const REAL_THREADS: &str = "real threads";
@@ -147,11 +165,6 @@ impl Link {
         (run, took)
     }
 
-    /// How many operations the script has that a failed run of drawn scripts on the copy at `root` has come down to, if it says so.
-    pub(crate) fn shrunk(root: &Path) -> Option<u32> {
-        operations(&read(&root.with_extension("log")))
-    }
-
     fn cargo(&self, root: &Path, log: &Path, more: &[&str], limit: Duration) -> End {
         let output = File::create(log).expect("a file for the output can be made beside the copy");
         let errors = output.try_clone().expect("a file can be opened twice");
@@ -161,7 +174,7 @@ impl Link {
         command.env("CARGO_TARGET_DIR", root.with_extension("target"));
         // Debug information doubles the time of a build, and nobody debugs here.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_TERM_COLOR", "never").env("RUST_BACKTRACE", "0");
-        command.envs(SEEDS);
+        command.envs(SEEDS).env("COPOOL_DIFFERENTIAL_CASES", DRAWS_MOST);
         // A group of its own, so that it can be ended with all that it has started.
         let mut child = command.process_group(0).spawn().expect("cargo can be run");
         let begin = Instant::now();
@@ -188,6 +201,22 @@ enum End {
     Failed,
     Late,
 }
+
+/// Draws scripts on the copy at `root`, and says what they come to; or what is wrong.
+pub(crate) fn drawn(root: &Path) -> Result<Drawn, String> {
+    let (run, took) = DRAWN.run(root, DRAW_LIMIT, &[DRAWS]);
+    let text = read(&root.with_extension("log"));
+    match run {
+        Run::Broken(why) => Err(why),
+        Run::Passed if !text.contains("running 1 test") => Err(format!("there is no test {DRAWS}")),
+        Run::Passed => Ok(Drawn::Missed),
+        Run::Caught { .. } => Ok(operations(&text)
+            .map_or(Drawn::Found, |operations| Drawn::Shrunk { operations, seconds: took.as_secs_f64() })),
+    }
+}
+
+/// For how long scripts are drawn and shrunk; one that hangs is given up after a minute, and so are its simpler ones.
+const DRAW_LIMIT: Duration = Duration::from_secs(240);
 
 /// A build that takes longer has gone wrong.
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
@@ -242,7 +271,8 @@ fn execution(text: &str) -> Option<u64> {
 
 /// How many operations the script has that quickcheck shows at its end: a line for each, after the pool and the thread.
 fn operations(text: &str) -> Option<u32> {
-    let (_, shown) = text.rsplit_once("TEST FAILED. Arguments: (")?;
+    let (_, failed) = text.split_once("[quickcheck] TEST FAILED")?;
+    let (_, shown) = failed.split_once("Arguments: (")?;
     let lines = shown.lines().take_while(|line| !line.starts_with(')')).map(str::trim).filter(|line| !line.is_empty());
     let operations = lines.filter(|line| !line.starts_with("pool") && !line.starts_with("thread"));
     u32::try_from(operations.count()).ok()
@@ -254,6 +284,9 @@ fn last_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use copool_model::generate::Case;
+    use quickcheck::QuickCheck;
+
     use super::*;
 
     #[test]
@@ -267,12 +300,12 @@ mod tests {
 
     #[test]
     fn the_operations_of_a_shrunk_script_are_counted() {
-        let script = copool_spec::script::Script {
-            threads: vec![vec![copool_spec::script::Op::Drain, copool_spec::script::Op::Stop(0)]],
-            ..Default::default()
-        };
-        let text = format!("[quickcheck] TEST FAILED. Arguments: (\n{script})\nError: \n{script}more\n");
-        assert_eq!(operations(&text), Some(2));
+        fn is_short(case: Case) -> Result<(), String> {
+            if case.0.threads.iter().map(Vec::len).sum::<usize>() < 3 { Ok(()) } else { Err("long".to_owned()) }
+        }
+        let property: fn(Case) -> Result<(), String> = is_short;
+        let failed = std::panic::catch_unwind(|| QuickCheck::new().quickcheck(property)).unwrap_err();
+        assert_eq!(operations(failed.downcast_ref::<String>().unwrap()), Some(3));
         assert_eq!(operations("nothing"), None);
     }
 

@@ -8,7 +8,7 @@
 //! cargo run --release -p copool-model --bin mutants -- --table       writes the matrix of what is known
 //! … --jobs 2          two at a time, each in a copy of its own with what is built from it
 //! … --differential    asks the comparison with the reference pool, too, of those that another link catches before it; and of
-//!                     those that it finds, what a drawn script that shows them is shrunk to
+//!                     those that it finds, whether drawn scripts do, and to what those are shrunk
 //! ```
 //!
 //! A link is a set of tests ([`link::LINKS`]). Before the first mutant each link has to pass on the sources as they are, and

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::link::{REAL_THREADS, Run, STORMS};
+use crate::link::{DRAWS_MOST, Drawn, REAL_THREADS, Run, STORMS};
 use crate::mutant::Mutant;
 
 /// What is known of one mutant.
@@ -26,16 +26,8 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     /// Whether the comparison with the reference pool was asked, whether it found the fault, and after how many seconds.
     pub(crate) differential: Option<Option<f64>>,
-    /// If it did: whether drawn scripts were asked, and what the one that found the fault was shrunk to.
-    pub(crate) shrunk: Option<Option<Shrunk>>,
-}
-
-/// What a script that shows a fault came down to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Shrunk {
-    pub(crate) operations: u32,
-    /// After how many seconds, the draw included.
-    pub(crate) seconds: f64,
+    /// If it did: what drawn scripts make of it, if they were asked.
+    pub(crate) drawn: Option<Drawn>,
 }
 
 /// All rows, by the mutants' names, and the file where they are kept.
@@ -52,16 +44,7 @@ impl Row {
             Run::Caught { by, execution } => (Some(link.to_owned()), by.clone(), *execution),
             Run::Passed | Run::Broken(_) => (None, String::new(), None),
         };
-        Self {
-            digest,
-            day: today(),
-            link,
-            by,
-            execution,
-            seconds: took.as_secs_f64(),
-            differential: None,
-            shrunk: None,
-        }
+        Self { digest, day: today(), link, by, execution, seconds: took.as_secs_f64(), differential: None, drawn: None }
     }
 
     fn written(&self, name: &str) -> String {
@@ -73,13 +56,14 @@ impl Row {
             Some(None) => "-".to_owned(),
             Some(Some(seconds)) => format!("{seconds:.2}"),
         };
-        let shrunk = match self.shrunk {
+        let drawn = match self.drawn {
             None => String::new(),
-            Some(None) => "\t-".to_owned(),
-            Some(Some(Shrunk { operations, seconds })) => format!("\t{operations} {seconds:.2}"),
+            Some(Drawn::Missed) => "\t-".to_owned(),
+            Some(Drawn::Found) => "\t+".to_owned(),
+            Some(Drawn::Shrunk { operations, seconds }) => format!("\t{operations} {seconds:.2}"),
         };
         let (digest, day, seconds) = (&self.digest, self.day, self.seconds);
-        format!("{name}\t{digest}\t{day}\t{link}\t{by}\t{execution}\t{seconds:.2}\t{differential}{shrunk}")
+        format!("{name}\t{digest}\t{day}\t{link}\t{by}\t{execution}\t{seconds:.2}\t{differential}{drawn}")
     }
 
     fn read(line: &str) -> Option<(String, Row)> {
@@ -94,15 +78,16 @@ impl Row {
             Some("-") => Some(None),
             Some(seconds) => Some(Some(seconds.parse().ok()?)),
         };
-        let shrunk = match next() {
+        let drawn = match next() {
             None => None,
-            Some("-") => Some(None),
+            Some("-") => Some(Drawn::Missed),
+            Some("+") => Some(Drawn::Found),
             Some(pair) => {
                 let (operations, seconds) = pair.split_once(' ')?;
-                Some(Some(Shrunk { operations: operations.parse().ok()?, seconds: seconds.parse().ok()? }))
+                Some(Drawn::Shrunk { operations: operations.parse().ok()?, seconds: seconds.parse().ok()? })
             }
         };
-        Some((name, Row { digest, day, link, by, execution, seconds, differential, shrunk }))
+        Some((name, Row { digest, day, link, by, execution, seconds, differential, drawn }))
     }
 }
 
@@ -164,7 +149,7 @@ impl Matrix {
             "As of {day}: {} mutants, {caught} caught ({}), {equivalent} equivalent, {survived} survive, {unknown} not run \
              yet. {old} of the rows are from before the last change of the mutant or of a file that it changes. The \
              comparison with the reference pool was asked of {asked} and finds {compared}; of \
-             {explained} of the others it is said why not. {drawn}\n\n\
+             {explained} of the others it is said why not.{drawn}\n\n\
              | mutant | fault | caught by | test | after | differential |\n|---|---|---|---|---|---|\n{rows}",
             mutants.len(),
             links.join(", "),
@@ -187,9 +172,8 @@ struct Sum<'a> {
     compared: usize,
     /// Of how many of the others it is known why.
     explained: usize,
-    /// Of how many that it finds scripts were drawn anew, and what those came down to that found them, too.
-    redrawn: usize,
-    shrunk: Vec<Shrunk>,
+    /// What drawn scripts make of those that it finds, where they were asked.
+    drawn: Vec<Drawn>,
 }
 
 impl<'a> Sum<'a> {
@@ -222,14 +206,14 @@ impl<'a> Sum<'a> {
         let Some(found) = row.and_then(|row| row.differential) else { return String::new() };
         self.asked += 1;
         self.compared += usize::from(found.is_some());
-        let shrunk = row.and_then(|row| row.shrunk);
-        self.redrawn += usize::from(shrunk.is_some());
-        self.shrunk.extend(shrunk.flatten());
+        let drawn = row.and_then(|row| row.drawn);
+        self.drawn.extend(drawn);
         match (found, why) {
-            (Some(seconds), _) => match shrunk {
+            (Some(seconds), _) => match drawn {
                 None => format!("{seconds:.1} s"),
-                Some(None) => format!("{seconds:.1} s, not by drawn scripts"),
-                Some(Some(Shrunk { operations, .. })) => format!("{seconds:.1} s, shrunk to {operations}"),
+                Some(Drawn::Missed) => format!("{seconds:.1} s, not drawn"),
+                Some(Drawn::Found) => format!("{seconds:.1} s, drawn"),
+                Some(Drawn::Shrunk { operations, .. }) => format!("{seconds:.1} s, shrunk to {operations}"),
             },
             (None, Some(why)) => {
                 self.explained += 1;
@@ -242,22 +226,31 @@ impl<'a> Sum<'a> {
 
 impl Sum<'_> {
     /// What drawn scripts come to.
-    fn drawn(&mut self) -> String {
-        self.shrunk.sort_by_key(|shrunk| shrunk.operations);
-        let Some((middle, longest)) = self.shrunk.get(self.shrunk.len() / 2).zip(self.shrunk.last()) else {
-            return String::new();
-        };
-        let (middle, longest) = (middle.operations, longest.operations);
-        let mut seconds: Vec<f64> = self.shrunk.iter().map(|shrunk| shrunk.seconds).collect();
+    fn drawn(&self) -> String {
+        let (mut operations, mut seconds): (Vec<u32>, Vec<f64>) = self
+            .drawn
+            .iter()
+            .filter_map(|drawn| match drawn {
+                Drawn::Shrunk { operations, seconds } => Some((*operations, *seconds)),
+                Drawn::Missed | Drawn::Found => None,
+            })
+            .unzip();
+        operations.sort_unstable();
         seconds.sort_by(f64::total_cmp);
-        format!(
-            "Of {} that it finds, 1,000 drawn scripts alone find {}, each shown by a script that is then shrunk: to {middle} \
-             operations in the median and {longest} at most, within {:.1} s in the median and {:.1} s at most, the draw included.",
-            self.redrawn,
-            seconds.len(),
-            seconds[seconds.len() / 2],
-            seconds[seconds.len() - 1],
-        )
+        let asked = self.drawn.len();
+        let found = self.drawn.iter().filter(|drawn| **drawn != Drawn::Missed).count();
+        let begin =
+            format!(" Of {asked} of those that it finds, {DRAWS_MOST} drawn scripts find {found} without the seeds");
+        match (operations.len(), operations.last(), seconds.last()) {
+            _ if asked == 0 => String::new(),
+            (shown, Some(longest), Some(slowest)) => format!(
+                "{begin}, {shown} by a script that is then shrunk, to {} operations in the median and {longest} at most, {:.1} s \
+                 after the first draw in the median and {slowest:.1} s at most.",
+                operations[shown / 2],
+                seconds[shown / 2],
+            ),
+            _ => format!("{begin}."),
+        }
     }
 }
 
@@ -313,8 +306,9 @@ mod tests {
         let run = Run::Caught { by: "a test".to_owned(), execution: Some(7) };
         let row = Row::new(digest(["a"]), "loom", &run, Duration::from_millis(1250));
         for differential in [None, Some(None), Some(Some(2.5))] {
-            for shrunk in [None, Some(None), Some(Some(Shrunk { operations: 3, seconds: 0.5 }))] {
-                let row = Row { differential, shrunk, ..row.clone() };
+            let shrunk = Drawn::Shrunk { operations: 3, seconds: 0.5 };
+            for drawn in [None, Some(Drawn::Missed), Some(Drawn::Found), Some(shrunk)] {
+                let row = Row { differential, drawn, ..row.clone() };
                 assert_eq!(Row::read(&row.written("kind/it")), Some(("kind/it".to_owned(), row)));
             }
         }

@@ -12,6 +12,7 @@ pub(crate) const KIND: &str = "ordering";
 /// which is another one under loom.
 const FILES: &[(&str, &[&str])] = &[
     ("src/clock.rs", &["whole"]),
+    // Those of `leak` are argued equivalent; the fence is that of a refused stack.
     ("src/creator.rs", &["sleep"]),
     ("src/creator/hand.rs", &["sleep", "gate"]),
     ("src/creator/limits.rs", &["limits"]),

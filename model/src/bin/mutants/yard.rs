@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::limits::{Limits, UNTIMED};
-use crate::link::{DIFFERENTIAL, DRAWN, DRAWS, LINKS, LOOM, Link, Run};
-use crate::matrix::{Matrix, Row, Shrunk};
+use crate::link::{DIFFERENTIAL, LINKS, LOOM, Link, Run, drawn};
+use crate::matrix::{Matrix, Row};
 use crate::mutant::Mutant;
 use crate::ordering;
 
@@ -126,7 +126,7 @@ impl<'a> Yard<'a> {
             row.and_then(|row| if asked && row.differential.is_none() { self.compare(&trial, row) } else { Ok(row) });
         let row = row.and_then(|row| {
             let found = matches!(row.differential, Some(Some(_)));
-            if asked && found && row.shrunk.is_none() { self.shrink(&trial, row) } else { Ok(row) }
+            if asked && found && row.drawn.is_none() { self.draw(&trial, row) } else { Ok(row) }
         });
         self.restore(&trial.files)?;
         let row = row?;
@@ -180,17 +180,11 @@ impl<'a> Yard<'a> {
         Ok(Row { differential: Some(found(&run, took)), ..row })
     }
 
-    /// Notes what drawn scripts that find the mutant are shrunk to.
-    fn shrink(&self, trial: &Trial<'_>, row: Row) -> Result<Row, String> {
+    /// Notes what drawn scripts make of the mutant.
+    fn draw(&self, trial: &Trial<'_>, row: Row) -> Result<Row, String> {
         self.write(&trial.files)?;
-        let (run, took) = DRAWN.run(&self.copy, UNTIMED, &[DRAWS]);
-        let operations = match run {
-            Run::Broken(why) => return Err(format!("{}: {why}", trial.mutant.name)),
-            Run::Passed => None,
-            Run::Caught { .. } => Link::shrunk(&self.copy),
-        };
-        let seconds = took.as_secs_f64();
-        Ok(Row { shrunk: Some(operations.map(|operations| Shrunk { operations, seconds })), ..row })
+        let drawn = drawn(&self.copy).map_err(|why| format!("{}: {why}", trial.mutant.name))?;
+        Ok(Row { drawn: Some(drawn), ..row })
     }
 
     /// Puts a mutant through a link.
