@@ -256,7 +256,8 @@ fn failure(text: &str) -> Option<String> {
         let (_, signal) = line.split_once("(signal: ")?;
         Some(format!("signal {}", signal.trim_end_matches(')')))
     };
-    let name = listed().or_else(|| text.lines().find_map(failed)).or_else(|| text.lines().find_map(panicked));
+    // Of those that panicked the last: tests that are to panic do so, too.
+    let name = listed().or_else(|| text.lines().find_map(failed)).or_else(|| text.lines().filter_map(panicked).last());
     match (name, signal()) {
         (Some(name), Some(signal)) => Some(format!("{name} ({signal})")),
         (name, signal) => name.or(signal),
