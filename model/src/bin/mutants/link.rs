@@ -257,7 +257,7 @@ fn failure(text: &str) -> Option<String> {
         Some(format!("signal {}", signal.trim_end_matches(')')))
     };
     // Of those that panicked the last: tests that are to panic do so, too.
-    let name = listed().or_else(|| text.lines().find_map(failed)).or_else(|| text.lines().filter_map(panicked).last());
+    let name = listed().or_else(|| text.lines().find_map(failed)).or_else(|| text.lines().rev().find_map(panicked));
     match (name, signal()) {
         (Some(name), Some(signal)) => Some(format!("{name} ({signal})")),
         (name, signal) => name.or(signal),
