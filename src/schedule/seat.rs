@@ -15,18 +15,14 @@ use super::timers::Timers;
 use crate::here;
 use crate::pool::{Orphan, Post, Shared};
 use crate::queue::Queue;
-use crate::stack::{Stack, hints};
+use crate::stack::Stack;
 use crate::sync::Arc;
 use crate::syscall::Call;
 use crate::task::{self, Frame, Generation, Home, Rooms, Task};
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 
 /// After so many tasks in a row a worker goes to the back of the ready queue.
 pub(crate) const POLLS_PER_TURN: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 2 } else { 32 };
-
-/// The lines that a turn begins with are fetched ahead if more than so many workers are ready, two at least. What fewer touch, six
-/// lines each, is less than half of a first-level cache of 32 KiB, and may well stay there; where exactly the limit is hardly matters.
-const FEW: usize = 32;
 
 /// What a seat has to look at between two tasks, as bits of one byte: on the hot path it is 0.
 mod due {
@@ -258,9 +254,7 @@ impl Seat {
             }
             let mut ready = self.ready.borrow_mut();
             let worker = ready.pop_front();
-            if ready.len() > FEW {
-                fetch_ahead(&ready[1], &ready[0]);
-            }
+            worker::fetch_ahead(&ready);
             worker
         } else {
             None
@@ -376,14 +370,6 @@ impl Seat {
     pub(crate) fn has_news(&self) -> bool {
         self.is_due(due::WOKEN | due::CALLS) || self.post.has_mail()
     }
-}
-
-/// Has the processor fetch what it needs for the turns after the one that begins: of the second worker the worker itself, which
-/// says where the rest is, and of the next one the rest.
-#[inline(always)]
-fn fetch_ahead(second: &Worker, next: &Worker) {
-    hints::prefetch(std::ptr::from_ref(second).cast());
-    Frame::prefetch(next.frame, next.depth);
 }
 
 impl Drop for Seat {
