@@ -1,13 +1,14 @@
 //! The errors: each says what was wrong and what to do, and gives back what was handed in.
 
-use std::any::Any;
+mod of_task;
+
 use std::error::Error;
-use std::time::Duration;
 use std::{fmt, io};
+
+pub use of_task::{JoinError, LocalError};
 
 use crate::creator::Refused;
 use crate::stack::SizeError;
-use crate::task::TaskRef;
 
 /// Why a pool was not built.
 #[derive(Debug)]
@@ -34,10 +35,12 @@ pub enum BuildError {
         /// The least size in bytes.
         least: usize,
     },
-    /// The stacks would be larger than the address space.
+    /// The stacks would be larger than any system has memory for.
     StackTooLarge {
         /// The wished size in bytes.
         size: usize,
+        /// The largest possible size in bytes.
+        most: usize,
     },
     /// A background schedule thread could not be started. Those that were have been joined again.
     Spawn(io::Error),
@@ -50,12 +53,14 @@ impl fmt::Display for BuildError {
                 write!(f, "min_size {min} is above max_size {max}; raise the one or lower the other")
             }
             Self::MaxTooLarge { max, limit } => {
-                write!(f, "max_size {max} is above {limit}, the most workers a pool can count")
+                write!(f, "max_size {max} is above {limit}, the most workers a pool can count; lower it to that")
             }
             Self::StackTooSmall { size, least } => {
                 write!(f, "a stack of {size} bytes is too small; the least is {least}")
             }
-            Self::StackTooLarge { size } => write!(f, "a stack of {size} bytes does not fit the address space"),
+            Self::StackTooLarge { size, most } => {
+                write!(f, "a stack of {size} bytes is too large; the most is {most}")
+            }
             Self::Spawn(error) => write!(f, "a background schedule thread could not be started: {error}"),
         }
     }
@@ -70,11 +75,21 @@ impl Error for BuildError {
     }
 }
 
+impl From<BuildError> for io::Error {
+    fn from(error: BuildError) -> Self {
+        let kind = match &error {
+            BuildError::Spawn(error) => error.kind(),
+            _ => io::ErrorKind::InvalidInput,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl From<SizeError> for BuildError {
     fn from(error: SizeError) -> Self {
         match error {
             SizeError::TooSmall { size, least } => Self::StackTooSmall { size, least },
-            SizeError::TooLarge { size } => Self::StackTooLarge { size },
+            SizeError::TooLarge { size, most } => Self::StackTooLarge { size, most },
         }
     }
 }
@@ -115,13 +130,19 @@ impl fmt::Display for LimitError {
                 write!(f, "min_size would be {min} and max_size {max}; change the other one first")
             }
             Self::MaxTooLarge { max, limit } => {
-                write!(f, "max_size {max} is above {limit}, the most workers a pool can count")
+                write!(f, "max_size {max} is above {limit}, the most workers a pool can count; lower it to that")
             }
         }
     }
 }
 
 impl Error for LimitError {}
+
+impl From<LimitError> for io::Error {
+    fn from(error: LimitError) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error)
+    }
+}
 
 impl From<Refused> for LimitError {
     fn from(refused: Refused) -> Self {
@@ -140,7 +161,7 @@ pub enum AttachError {
     AlreadySeated,
     /// The pool was stopped.
     Stopped,
-    /// The thread is past its thread-local destructors, or in a listener.
+    /// The caller is a listener.
     Refused,
 }
 
@@ -148,13 +169,24 @@ impl fmt::Display for AttachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AlreadySeated => "this thread has a seat of this pool already; drive that one",
-            Self::Stopped => "the pool was stopped",
-            Self::Refused => "no seat can be attached from a listener or from a thread-local's destructor",
+            Self::Stopped => "the pool was stopped; build another one",
+            Self::Refused => "no seat can be attached in a listener; do it before or after",
         })
     }
 }
 
 impl Error for AttachError {}
+
+impl From<AttachError> for io::Error {
+    fn from(error: AttachError) -> Self {
+        let kind = match error {
+            AttachError::AlreadySeated => io::ErrorKind::AlreadyExists,
+            AttachError::Stopped => io::ErrorKind::BrokenPipe,
+            AttachError::Refused => io::ErrorKind::ResourceBusy,
+        };
+        Self::new(kind, error)
+    }
+}
 
 /// Why a drive did not run. Nothing is lost: what was queued is still queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,13 +207,15 @@ pub enum DriveError {
 impl fmt::Display for DriveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Stopped => "the pool is stopped",
+            Self::Stopped => "the pool is stopped; build another one",
             Self::StackExhausted => {
-                "no stack could be allocated; the tasks stay queued: lower max_size or the stack size"
+                "no stack could be had; the tasks stay queued: raise max_stacks, or lower max_size or the stack size"
             }
-            Self::Nested => "the seat is being driven already, from further down this stack",
-            Self::Unwinding => "a pool cannot be driven while its thread is panicking",
-            Self::OtherPool => "the task belongs to another pool, which must be driven itself",
+            Self::Nested => {
+                "no drive begins inside of another one of the same seat, nor in a listener; in a task suspend or join instead"
+            }
+            Self::Unwinding => "a pool cannot be driven while its thread is panicking; drive it afterwards",
+            Self::OtherPool => "the task belongs to another pool of this thread; drive that one",
         })
     }
 }
@@ -213,12 +247,16 @@ pub enum RejectReason {
         /// The least size in bytes.
         least: usize,
     },
-    /// The task's stack would be larger than the address space.
+    /// The task's stack would be larger than any system has memory for.
     StackTooLarge {
         /// The wished size in bytes.
         size: usize,
+        /// The largest possible size in bytes.
+        most: usize,
     },
 }
+
+impl Error for RejectReason {}
 
 impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,7 +265,9 @@ impl fmt::Display for RejectReason {
             Self::StackTooSmall { size, least } => {
                 write!(f, "a stack of {size} bytes is too small; the least is {least}")
             }
-            Self::StackTooLarge { size } => write!(f, "a stack of {size} bytes does not fit the address space"),
+            Self::StackTooLarge { size, most } => {
+                write!(f, "a stack of {size} bytes is too large; the most is {most}")
+            }
         }
     }
 }
@@ -282,106 +322,6 @@ impl<F> From<Rejected<F>> for io::Error {
             RejectReason::Stopped => io::ErrorKind::BrokenPipe,
             _ => io::ErrorKind::InvalidInput,
         };
-        Self::new(kind, rejected.reason.to_string())
+        Self::new(kind, rejected.reason)
     }
 }
-
-/// Why a join has no value.
-///
-/// One that was only refused holds the task: nothing is lost, see [`TaskRef::take`].
-#[non_exhaustive]
-pub enum JoinError {
-    /// The task panicked, with this payload.
-    Panicked(Box<dyn Any + Send>),
-    /// The task was cancelled.
-    Cancelled,
-    /// The task was abandoned, by a stop, a drop or a leaving seat.
-    Abandoned,
-    /// The result was taken before.
-    Taken,
-    /// The task was not finished in time; join again.
-    Timeout(Duration),
-    /// A task cannot wait for itself.
-    SelfJoin(TaskRef),
-    /// This thread has a seat of the task's pool: blocking would keep the task from running. Drive the seat instead.
-    WouldBlockSeat(TaskRef),
-    /// The calling task is unwinding, or the caller is a listener: it cannot wait here.
-    Unwinding(TaskRef),
-    /// The task belongs to another pool.
-    OtherPool,
-    /// The task's result is of another type. It is still there.
-    WrongType,
-    /// The result is the task's join handle's, which was not used up by a refused join.
-    Held,
-}
-
-impl JoinError {
-    /// The panic's message, if the task panicked with one.
-    #[must_use]
-    pub fn panic_message(&self) -> Option<&str> {
-        let Self::Panicked(payload) = self else { return None };
-        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(_) => f.debug_tuple("Panicked").field(&self.panic_message().unwrap_or("..")).finish(),
-            Self::Timeout(after) => f.debug_tuple("Timeout").field(after).finish(),
-            Self::Cancelled => f.write_str("Cancelled"),
-            Self::Abandoned => f.write_str("Abandoned"),
-            Self::Taken => f.write_str("Taken"),
-            Self::SelfJoin(task) => f.debug_tuple("SelfJoin").field(task).finish(),
-            Self::WouldBlockSeat(task) => f.debug_tuple("WouldBlockSeat").field(task).finish(),
-            Self::Unwinding(task) => f.debug_tuple("Unwinding").field(task).finish(),
-            Self::OtherPool => f.write_str("OtherPool"),
-            Self::WrongType => f.write_str("WrongType"),
-            Self::Held => f.write_str("Held"),
-        }
-    }
-}
-
-impl fmt::Display for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Panicked(_) => match self.panic_message() {
-                Some(message) => return write!(f, "the task panicked: {message}"),
-                None => "the task panicked",
-            },
-            Self::Cancelled => "the task was cancelled",
-            Self::Abandoned => "the task was abandoned when its pool or seat went away",
-            Self::Taken => "the task's result was taken before",
-            Self::Timeout(after) => return write!(f, "the task was not finished within {after:?}; join again"),
-            Self::SelfJoin(_) => "a task cannot wait for itself",
-            Self::WouldBlockSeat(_) => "this thread has a seat of the task's pool; drive the pool instead of blocking",
-            Self::Unwinding(_) => "a task that unwinds, or a listener, cannot wait",
-            Self::OtherPool => "the task belongs to another pool",
-            Self::WrongType => "the task's result is of another type",
-            Self::Held => "the task's result is its join handle's to take",
-        })
-    }
-}
-
-impl Error for JoinError {}
-
-/// Why a coroutine-local value is out of reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LocalError {
-    /// The caller is not a task.
-    NoTask,
-    /// The task has ended; its locals are being dropped.
-    Ended,
-}
-
-impl fmt::Display for LocalError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoTask => "there are coroutine-local values only inside a task",
-            Self::Ended => "the task has ended; its coroutine-local values are being dropped",
-        })
-    }
-}
-
-impl Error for LocalError {}

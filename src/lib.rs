@@ -26,7 +26,8 @@ mod task;
 mod unwind;
 mod worker;
 
-/// The vocabulary that the pool shares with its executable spec: ids, states, outcomes and events.
+/// The executable spec, with the vocabulary that the pool shares with it: ids, states, outcomes and events.
+/// Only that vocabulary is part of this crate's interface; the rules and what checks them are for its tests.
 pub use copool_spec as spec;
 
 pub use clock::{Clock, VirtualClock};
@@ -35,7 +36,7 @@ pub use lifecycle::StopReport;
 pub use listener::Listener;
 pub use pool::{Builder, CoroutinePool, Counters, MAX_SIZE_LIMIT, PoolHandle, TaskBuilder};
 pub use queue::LocalOrder;
-pub use spec::{Cancel, Outcome, PoolState, WorkerState};
+pub use spec::{Cancel, Event, Outcome, PoolId, PoolState, SeatId, TaskId, WorkerId, WorkerState};
 pub use suspend::{checkpoint, current, delay, park, park_timeout, suspend};
 pub use syscall::syscall;
 pub use task::{CoroutineLocal, JoinHandle, TaskRef};

@@ -132,13 +132,15 @@ impl Shared {
     /// The same for a task.
     fn wait_in_task(&self, seat: &Seat, frame: &Frame, until: Option<Instant>) -> bool {
         frame.point(seat);
+        // What counts towards `Stalled`: without a deadline nothing but tasks of this pool can end the wait.
+        let wait = if until.is_none() { Wait::Join } else { Wait::Other };
         while !self.is_quiet() {
             if until.is_some_and(|until| until <= self.clock.now()) {
                 return false;
             }
             // Not before: a wait that does not come about, as the task was cancelled on its way into it, watches nothing.
             let mut watched = None;
-            frame.wait(seat, (Wait::Other, Interruption::Stop), until, |generation| {
+            frame.wait(seat, (wait, Interruption::Stop), until, |generation| {
                 self.watch(Waiter::Task(Task::clone(&frame.task), generation));
                 watched = Some(Unwatch(self, frame.core().id));
                 !self.is_quiet()

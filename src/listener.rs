@@ -34,7 +34,7 @@ use crate::sync::{Arc, catch};
 /// assert_eq!(starts.0.load(Ordering::Relaxed), 1);
 /// ```
 pub trait Listener: Send + Sync + 'static {
-    /// A worker changed its state (arrows 9, 10, 14 and 15 of the diagram, and the others alike).
+    /// A worker, which was in state `old`, is in state `new`.
     fn on_state_changed(&self, worker: WorkerId, old: WorkerState, new: WorkerState) {
         let _ = (worker, old, new);
     }

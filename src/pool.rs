@@ -111,7 +111,7 @@ impl CoroutinePool {
         self.seat.drive(Goal::Ready, deadline)
     }
 
-    /// Runs what can run now, until `deadline` at the latest.
+    /// Runs what can run now, until `deadline` at the latest, by the pool's clock.
     ///
     /// It blocks only for the keep-alive of workers that this very call idled. Tasks that wait do not hold it: then it
     /// says [`DriveEnd::Waiting`].
@@ -122,7 +122,12 @@ impl CoroutinePool {
         self.seat.drive(Goal::Ready, Some(deadline))
     }
 
-    /// Drives until every accepted task has its outcome, or until `deadline`.
+    /// Drives until every accepted task has its outcome ([`DriveEnd::AllDone`]), or until `deadline`, by the pool's clock
+    /// ([`DriveEnd::Deadline`]).
+    ///
+    /// Meanwhile it blocks, for as long as a task waits for somebody outside of the pool. It comes back before with
+    /// [`DriveEnd::Stalled`] if nothing can go on, with [`DriveEnd::Stopped`] if the pool was stopped and gave tasks up, and on
+    /// a [`VirtualClock`](crate::VirtualClock) with [`DriveEnd::Waiting`] where it would have to block.
     ///
     /// # Errors
     /// [`DriveError`]; nothing is lost by any of them.
@@ -130,7 +135,8 @@ impl CoroutinePool {
         self.seat.drive(Goal::Drained, deadline.into())
     }
 
-    /// Drives until this task has its outcome.
+    /// Drives until this task has its outcome: [`DriveEnd::AllDone`]. It blocks, and comes back before that, as
+    /// [`drain`](Self::drain) does.
     ///
     /// # Errors
     /// [`DriveError`]; nothing is lost by any of them. [`DriveError::OtherPool`] for
@@ -147,7 +153,8 @@ impl CoroutinePool {
         self.seat.drive(Goal::Ended(task), None)
     }
 
-    /// Drives until the pool is stopped.
+    /// Drives until the pool is stopped: [`DriveEnd::Stopped`]. On a [`VirtualClock`](crate::VirtualClock) it comes back with
+    /// [`DriveEnd::Waiting`] where it would have to block: serve again once the clock was advanced.
     ///
     /// # Errors
     /// [`DriveError`]; nothing is lost by any of them.

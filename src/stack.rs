@@ -94,7 +94,8 @@ pub(crate) const DEFAULT: usize = 64 * 1024;
 /// The greatest usable size that may be asked for: 1 TiB, or a quarter of a small address space. Sums of a few of
 /// these do not overflow.
 const MOST: usize = {
-    let (quarter, tebibyte) = (isize::MAX as usize / 4, 1_u64 << 40);
+    // Whole pages, whatever their size.
+    let (quarter, tebibyte) = (1_usize << (usize::BITS - 3), 1_u64 << 40);
     if quarter as u64 > tebibyte { tebibyte as usize } else { quarter }
 };
 
@@ -104,7 +105,7 @@ pub(crate) enum SizeError {
     /// Less than [`LEAST`].
     TooSmall { size: usize, least: usize },
     /// More than any system has memory for.
-    TooLarge { size: usize },
+    TooLarge { size: usize, most: usize },
 }
 
 /// The usable size that a stack gets if `wished` is asked for: whole pages.
@@ -113,7 +114,7 @@ pub(crate) fn usable_size(wished: usize) -> Result<usize, SizeError> {
         return Err(SizeError::TooSmall { size: wished, least: LEAST });
     }
     if wished > MOST {
-        return Err(SizeError::TooLarge { size: wished });
+        return Err(SizeError::TooLarge { size: wished, most: MOST });
     }
     Ok(wished.next_multiple_of(page_size()))
 }

@@ -2,6 +2,8 @@
 //!
 //! Each is a cancellation point: a cancelled or abandoned task unwinds from it, destructors run, and the call does not
 //! return. While the task unwinds they return at once. On a plain thread they act on the thread.
+//!
+//! None may be called in the initialiser of a thread-local; the README says why, and that nothing notices it.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use crate::sync::{now, thread};
 use crate::task::{TaskRef, Wait};
 
 /// Lets the others run: the task is ready again at once, behind them. On a plain thread, `yield_now`.
+///
+/// Like all that suspends, it has no place in the initialiser of a thread-local (see the crate's documentation).
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

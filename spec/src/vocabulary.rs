@@ -44,7 +44,7 @@ ids! {
     SeatId(u32, "S", "seat");
     /// A worker coroutine, unique in its pool (W in the diagram).
     WorkerId(u64, "W", "worker");
-    /// A task, unique in the process (T in the diagram).
+    /// A task, unique in its pool (T in the diagram).
     TaskId(u64, "T", "task");
 }
 

@@ -78,13 +78,15 @@ impl Builder {
         self
     }
 
-    /// How many workers are kept once created, by the first drive that has something to do. Default 0.
+    /// How many workers are kept once created, by the first drive that has something to do. Default 0; above
+    /// `max_size` the pool is not built.
     pub fn min_size(mut self, min_size: u32) -> Self {
         self.min_size = min_size;
         self
     }
 
     /// The most workers, so the most tasks that are started and unfinished at once. Default 65,536; with 0 nothing runs.
+    /// Above [`MAX_SIZE_LIMIT`] the pool is not built.
     pub fn max_size(mut self, max_size: u32) -> Self {
         self.max_size = max_size;
         self
@@ -100,14 +102,16 @@ impl Builder {
         self
     }
 
-    /// The stack of a worker in bytes, rounded up to whole pages; at least 16 KiB. Default 64 KiB.
+    /// The stack of a worker in bytes, rounded up to whole pages. Default 64 KiB; below 16 KiB, or above a
+    /// tebibyte, the pool is not built.
     pub fn stack_size(mut self, stack_size: usize) -> Self {
         self.stack_size = stack_size;
         self
     }
 
     /// The most stacks the pool may have in use at once; beyond it, stacks are exhausted. Default: as many as the system gives.
-    /// Those of idle workers count, those that were given back and are kept for the next do not.
+    /// Those of idle workers count, and the few that a seat keeps at hand while it is driven; those that were given back to the
+    /// pool do not.
     pub fn max_stacks(mut self, max_stacks: usize) -> Self {
         self.max_stacks = Some(max_stacks);
         self

@@ -96,7 +96,8 @@ impl PoolHandle {
     /// Gives the calling thread a seat of this pool, to drive it with.
     ///
     /// # Errors
-    /// [`AttachError::AlreadySeated`] if the thread has one, [`AttachError::Stopped`] after a stop.
+    /// [`AttachError::AlreadySeated`] if the thread has one, [`AttachError::Stopped`] after a stop, and
+    /// [`AttachError::Refused`] in a listener.
     ///
     /// ```
     /// let mut pool = copool::CoroutinePool::default();
@@ -136,7 +137,19 @@ impl PoolHandle {
     /// meanwhile; from a task it waits for all tasks but those that are themselves in `stop`. A zero `grace` abandons at
     /// once; with [`Duration::MAX`] it waits as long as it takes. Where waiting is impossible (in a listener, or below a
     /// drive of the same pool but outside its tasks) it abandons at once. On a thread's own seat it also does when that
-    /// seat is stalled, or waits for a virtual clock.
+    /// seat is stalled, or waits for a virtual clock. `grace` is by the pool's clock in a task and on a thread with a seat, by
+    /// the system's elsewhere.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use copool::{CoroutinePool, PoolState};
+    /// let pool = CoroutinePool::default();
+    /// let task = pool.spawn(|| "accepted before").unwrap();
+    /// let report = pool.stop(Duration::from_secs(1));
+    /// assert_eq!((report.state, report.abandoned), (PoolState::Stopped, 0));
+    /// assert_eq!(task.join().unwrap(), "accepted before");
+    /// assert!(pool.spawn(|| "too late").is_err());
+    /// ```
     pub fn stop(&self, grace: Duration) -> StopReport {
         self.shared.stop(grace)
     }
@@ -226,7 +239,7 @@ impl PoolHandle {
     /// Changes `min_size`. Workers up to it are created by the next drive that has something to do.
     ///
     /// # Errors
-    /// [`LimitError::MinAboveMax`].
+    /// [`LimitError::MinAboveMax`] above the present `max_size`.
     pub fn set_min_size(&self, min_size: u32) -> Result<(), LimitError> {
         let limits = self.shared.limits.set_min(min_size)?;
         self.limits_moved(limits, self.shared.keep_alive());
@@ -236,7 +249,8 @@ impl PoolHandle {
     /// Changes `max_size`. Workers above a lowered one finish the tasks they have.
     ///
     /// # Errors
-    /// [`LimitError`].
+    /// [`LimitError::MinAboveMax`] below the present `min_size`, [`LimitError::MaxTooLarge`] above
+    /// [`MAX_SIZE_LIMIT`](crate::MAX_SIZE_LIMIT).
     pub fn set_max_size(&self, max_size: u32) -> Result<(), LimitError> {
         let limits = self.shared.limits.set_max(max_size)?;
         if limits.running > limits.max {

@@ -2,7 +2,7 @@
 //!
 //! A seat goes to sleep in four steps: it announces it (`announce`), executes the heavy fence, looks again at every
 //! source of work, and only then parks. Whoever brings work pushes it first, executes the light fence, and then reads
-//! whether anybody sleeps. One of the two sees the other (L2). Who of several sleepers is woken says [`waking`](super::waking).
+//! whether anybody sleeps. One of the two sees the other (L2). [`waking`](super::waking) says which of several sleepers is woken.
 //! The whole pool sleeps and wakes under loom and shuttle in `tests/smoke_loom.rs` and `tests/smoke_shuttle.rs`.
 
 use std::time::Instant;

@@ -42,7 +42,8 @@ impl<'a> TaskBuilder<'a> {
         self
     }
 
-    /// The task's priority: smaller is sooner, default 0.
+    /// The task's priority, default 0: smaller is sooner, those below 0 before all others. However many more urgent ones come,
+    /// each task is polled in the end.
     pub fn priority(mut self, priority: i64) -> Self {
         self.priority = priority;
         self
@@ -69,8 +70,8 @@ impl<'a> TaskBuilder<'a> {
             Some(Err(SizeError::TooSmall { size, least })) => {
                 return Err(Rejected::new(f, RejectReason::StackTooSmall { size, least }));
             }
-            Some(Err(SizeError::TooLarge { size })) => {
-                return Err(Rejected::new(f, RejectReason::StackTooLarge { size }));
+            Some(Err(SizeError::TooLarge { size, most })) => {
+                return Err(Rejected::new(f, RejectReason::StackTooLarge { size, most }));
             }
         };
         let label = (self.name.is_some() || stack > 0)

@@ -18,7 +18,7 @@ fn sizes_below_the_least_are_too_small() {
 #[test]
 fn sizes_above_the_most_are_too_large() {
     for size in [MOST + 1, isize::MAX as usize, usize::MAX] {
-        assert_eq!(usable_size(size), Err(SizeError::TooLarge { size }));
+        assert_eq!(usable_size(size), Err(SizeError::TooLarge { size, most: MOST }));
     }
     assert!(usable_size(MOST).is_ok());
 }

@@ -104,6 +104,28 @@ fn a_helper_that_idles_is_relied_on_by_one_call() {
 }
 
 #[test]
+fn a_helper_looks_for_its_next_call_before_it_waits_and_not_for_ever() {
+    let pool = CoroutinePool::default();
+    let helpers = Helpers::new(1, "none");
+    {
+        let mut state = helpers.0.state.lock();
+        (state.live, state.free) = (1, 1);
+    }
+    assert!(!helpers.0.call_comes_soon(), "there is none");
+    let run = Run::default();
+    let mut next = job(&run, 1);
+    assert!(helpers.push_or_start(call(&pool, &mut next), |_| unreachable!("one idles")).is_ok());
+    assert!(helpers.0.call_comes_soon());
+    {
+        let mut state = helpers.0.state.lock();
+        (state.free, state.closed) = (0, true);
+    }
+    helpers.0.work();
+    assert_eq!(taken(&run), vec![1]);
+    assert!(!helpers.0.call_comes_soon(), "it was taken");
+}
+
+#[test]
 fn a_seat_looks_for_the_end_of_a_call_before_it_sleeps_and_not_for_ever() {
     let mut pool = CoroutinePool::default();
     let (begun, go_on) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
@@ -203,6 +204,21 @@ impl TaskRef {
 // What a panic leaves behind in a task's cell is never half done.
 impl UnwindSafe for TaskRef {}
 impl RefUnwindSafe for TaskRef {}
+
+/// References are equal if they are to the same task.
+impl PartialEq for TaskRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.task.is(&other.task)
+    }
+}
+
+impl Eq for TaskRef {}
+
+impl Hash for TaskRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.task.address().hash(state);
+    }
+}
 
 impl AsRef<TaskRef> for TaskRef {
     fn as_ref(&self) -> &TaskRef {

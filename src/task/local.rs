@@ -1,6 +1,6 @@
 //! Coroutine-local values: like thread-locals, but one for each task.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -9,6 +9,8 @@ use crate::error::LocalError;
 use crate::here::{Here, here};
 
 /// A value that each task has for itself, made at its first use and dropped before the task's outcome is published.
+///
+/// Declare it as a `static`: its address is its identity, and constants of one type may share theirs.
 ///
 /// It never leaves the task's thread, so it need not be [`Send`].
 ///
@@ -47,20 +49,29 @@ impl<T: 'static> CoroutineLocal<T> {
     /// Hands the calling task's value to `f`.
     ///
     /// # Errors
-    /// [`LocalError::NoTask`] outside a task, [`LocalError::Ended`] in the destructor of another coroutine-local.
+    /// [`LocalError::NoTask`] outside a task and on a helper of [`syscall`](crate::syscall()), [`LocalError::Ended`] in the
+    /// destructor of another coroutine-local.
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, LocalError> {
         let value = here(|here| match here {
-            Here::Task(_, frame) => frame.locals.get(std::ptr::from_ref(self).addr(), || Rc::new((self.init)())),
+            Here::Task(_, frame) => frame.locals.get(self.key(), || Rc::new((self.init)())),
             Here::Plain | Here::Quiet => Err(LocalError::NoTask),
         })?;
-        let value = value.downcast::<T>().expect("a static's address names its type");
+        let value = value.downcast::<T>().expect("the type is part of the key");
         Ok(f(&value))
+    }
+
+    /// With the type, as two constants may be at one address.
+    fn key(&'static self) -> Key {
+        (std::ptr::from_ref(self).addr(), TypeId::of::<T>())
     }
 }
 
-/// The coroutine-local values of one task, by the addresses of their statics.
+/// The address of a coroutine-local, and the type of its values.
+type Key = (usize, TypeId);
+
+/// The coroutine-local values of one task.
 pub(crate) struct Locals {
-    values: RefCell<Vec<(usize, Rc<dyn Any>)>>,
+    values: RefCell<Vec<(Key, Rc<dyn Any>)>>,
     over: Cell<bool>,
 }
 
@@ -69,11 +80,11 @@ impl Locals {
         Self { values: RefCell::new(Vec::new()), over: Cell::new(false) }
     }
 
-    fn find(&self, key: usize) -> Option<Rc<dyn Any>> {
+    fn find(&self, key: Key) -> Option<Rc<dyn Any>> {
         self.values.borrow().iter().find(|(other, _)| *other == key).map(|(_, value)| Rc::clone(value))
     }
 
-    fn get(&self, key: usize, init: impl FnOnce() -> Rc<dyn Any>) -> Result<Rc<dyn Any>, LocalError> {
+    fn get(&self, key: Key, init: impl FnOnce() -> Rc<dyn Any>) -> Result<Rc<dyn Any>, LocalError> {
         if let Some(value) = self.find(key) {
             return Ok(value);
         }
@@ -116,8 +127,23 @@ mod tests {
     use super::*;
     use crate::{CoroutinePool, suspend};
 
+    /// Equal constants may be at one address.
+    const NUMBER: CoroutineLocal<u32> = CoroutineLocal::new(Default::default);
+    const SIGNED: CoroutineLocal<i32> = CoroutineLocal::new(Default::default);
+
     static FIRST: CoroutineLocal<Cell<u32>> = CoroutineLocal::new(|| Cell::new(1));
     static SECOND: CoroutineLocal<Cell<u32>> = CoroutineLocal::new(|| Cell::new(10));
+
+    #[test]
+    fn locals_of_different_types_have_different_keys_wherever_they_are() {
+        let number: &'static CoroutineLocal<u32> = &NUMBER;
+        let signed: &'static CoroutineLocal<i32> = &SIGNED;
+        assert_ne!(number.key().1, signed.key().1);
+        let mut pool = CoroutinePool::default();
+        let both = pool.spawn(move || (number.with(|n| *n), signed.with(|n| *n))).unwrap();
+        pool.drain(None).unwrap();
+        assert_eq!(both.join().unwrap(), (Ok(0), Ok(0)));
+    }
 
     #[test]
     fn each_local_of_each_task_is_its_own() {

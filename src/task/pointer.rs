@@ -65,6 +65,11 @@ impl Task {
         ptr::addr_eq(self.0.as_ptr(), other.0.as_ptr())
     }
 
+    /// Where the cell is: no other task's is there as long as there is a reference.
+    pub(super) fn address(&self) -> usize {
+        self.0.addr().get()
+    }
+
     /// Drops the cell.
     ///
     /// # Safety

@@ -1,5 +1,6 @@
 //! Handles in the wrong hands: of another pool, of oneself, twice, or where blocking is no way to wait.
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +25,28 @@ fn a_pool_does_not_touch_the_task_of_another() {
         assert!(matches!(other.try_take_task_result(&task_ref), Err(JoinError::OtherPool)));
         assert_eq!(mine.try_take_task_result(&task_ref).unwrap(), Some(1));
     });
+}
+
+#[test]
+fn references_are_equal_if_they_are_to_the_same_task() {
+    let (mine, other) = (CoroutinePool::default(), CoroutinePool::default());
+    // Both have the first id of their pool.
+    let tasks = [mine.spawn(|| ()).unwrap(), other.spawn(|| ()).unwrap()];
+    assert_eq!(tasks[0].id(), tasks[1].id());
+    let refs: HashSet<TaskRef> = tasks.iter().chain(&tasks).map(|task| task.task_ref()).collect();
+    assert_eq!(refs.len(), 2);
+    assert!(tasks.iter().all(|task| refs.contains(task.as_ref())));
+    assert_ne!(tasks[0].task_ref(), tasks[1].task_ref());
+}
+
+#[test]
+fn a_refused_join_hands_the_task_back() {
+    let mut pool = CoroutinePool::default();
+    let task = pool.spawn(|| 7).unwrap();
+    let task = task.join().unwrap_err().into_task().unwrap();
+    assert_eq!(pool.wait(&task), Ok(DriveEnd::AllDone));
+    assert_eq!(task.take::<i32>().unwrap(), 7);
+    assert!(task.take::<i32>().unwrap_err().into_task().is_none());
 }
 
 #[test]

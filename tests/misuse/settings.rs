@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use copool::{BuildError, CoroutinePool, DriveEnd, LimitError, MAX_SIZE_LIMIT, RejectReason, park, suspend, syscall};
+use copool::{
+    AttachError, BuildError, CoroutinePool, DriveEnd, LimitError, MAX_SIZE_LIMIT, RejectReason, park, suspend, syscall,
+};
 
 use crate::common::within;
 
@@ -89,8 +91,26 @@ fn a_stack_below_the_least_is_refused_with_the_size_and_the_least() {
 fn a_stack_beyond_any_memory_is_refused() {
     for size in [usize::MAX, usize::MAX - 4096, isize::MAX as usize + 1, usize::MAX / 4] {
         let error = CoroutinePool::builder().stack_size(size).build().unwrap_err();
-        assert!(matches!(error, BuildError::StackTooLarge { size: s } if s == size), "{size}: {error:?}");
+        assert!(
+            matches!(error, BuildError::StackTooLarge { size: s, most } if s == size && most < size),
+            "{size}: {error:?}"
+        );
     }
+}
+
+#[test]
+fn what_is_refused_converts_into_an_io_error_that_holds_it() {
+    let built = std::io::Error::from(CoroutinePool::builder().min_size(2).max_size(1).build().unwrap_err());
+    let pool = CoroutinePool::default();
+    let limited = std::io::Error::from(pool.set_max_size(u32::MAX).unwrap_err());
+    let seated = std::io::Error::from(pool.attach().unwrap_err());
+    assert_eq!(
+        [built.kind(), limited.kind(), seated.kind()],
+        [ErrorKind::InvalidInput, ErrorKind::InvalidInput, ErrorKind::AlreadyExists]
+    );
+    assert!(matches!(built.downcast(), Ok(BuildError::MinAboveMax { min: 2, max: 1 })));
+    assert!(matches!(limited.downcast(), Ok(LimitError::MaxTooLarge { max: u32::MAX, .. })));
+    assert!(matches!(seated.downcast(), Ok(AttachError::AlreadySeated)));
 }
 
 #[test]
@@ -117,9 +137,10 @@ fn a_task_with_an_impossible_stack_is_rejected_with_its_closure() {
     assert_eq!(small.reason(), RejectReason::StackTooSmall { size: 0, least: LEAST_STACK });
     assert_eq!(small.into_inner()(), 1);
     let large = pool.task().stack_size(usize::MAX).spawn(|| 2).unwrap_err();
-    assert_eq!(large.reason(), RejectReason::StackTooLarge { size: usize::MAX });
+    assert!(matches!(large.reason(), RejectReason::StackTooLarge { size: usize::MAX, most } if most < usize::MAX));
     let error = std::io::Error::from(pool.task().stack_size(usize::MAX).spawn(|| 2).unwrap_err());
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.get_ref().is_some_and(|inner| inner.is::<RejectReason>()));
     assert_eq!(large.into_inner()(), 2);
     assert_eq!((pool.size(), pool.outstanding(), pool.counters().accepted), (0, 0, 0), "a rejection has no effect");
     let odd = pool.task().stack_size(LEAST_STACK + 1).spawn(|| 3).unwrap();

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use copool::{
-    AttachError, CoroutinePool, DriveEnd, DriveError, JoinError, Outcome, PoolHandle, PoolState, RejectReason, current,
-    park_timeout, suspend, syscall,
+    AttachError, Cancel, CoroutinePool, DriveEnd, DriveError, JoinError, Outcome, PoolHandle, PoolState, RejectReason,
+    current, park_timeout, suspend, syscall,
 };
 
 use crate::common::within;
@@ -183,6 +183,36 @@ fn stops_from_two_threads_and_from_tasks_on_two_seats_all_return() {
             let handle = pool.handle();
             drop(pool);
             assert_over(&handle);
+        }
+    });
+}
+
+#[test]
+fn a_stop_without_a_deadline_in_a_task_stalls_the_pool_if_it_holds_the_last_worker() {
+    within("stalled by a stop", || {
+        for joiner in [false, true] {
+            let mut pool = CoroutinePool::builder().max_size(1 + u32::from(joiner)).build().unwrap();
+            let handle = pool.handle();
+            let stops = pool.spawn(move || handle.stop(Duration::MAX).abandoned).unwrap();
+            // What these wait for, and what the stop does: tasks that no worker is left to start.
+            let first = stops.task_ref();
+            let others = pool
+                .spawn(move || {
+                    if joiner {
+                        drop(first.wait())
+                    }
+                })
+                .unwrap();
+            let last = pool.spawn(|| ()).unwrap();
+            assert_eq!(pool.drain(None), Ok(DriveEnd::Stalled));
+            pool.set_max_size(3).unwrap();
+            if joiner {
+                // The stop waits for the joiner, and that for the stop.
+                assert_eq!(others.cancel(), Cancel::Requested);
+            }
+            assert_eq!(pool.drain(None), Ok(DriveEnd::AllDone));
+            assert_eq!(stops.join().unwrap(), 0);
+            last.join().unwrap();
         }
     });
 }

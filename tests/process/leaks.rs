@@ -107,7 +107,7 @@ fn a_stubborn_task_cannot_hang_a_drop_during_a_panic() {
         let keeps: fn() = || {
             let mut kept = Vec::new();
             loop {
-                kept.extend(catch_unwind(suspend));
+                kept.extend(catch_unwind(suspend).err());
             }
         };
         pool.spawn(|| stubborn(&AtomicUsize::new(0))).unwrap();
