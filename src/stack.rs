@@ -91,12 +91,12 @@ pub(crate) const LEAST: usize = 16 * 1024;
 /// The usable size unless another is asked for.
 pub(crate) const DEFAULT: usize = 64 * 1024;
 
-/// The greatest usable size that may be asked for: 1 TiB, or a quarter of a small address space. Sums of a few of
+/// The greatest usable size that may be asked for: 1 TiB, or an eighth of a small address space. Sums of a few of
 /// these do not overflow.
 const MOST: usize = {
     // Whole pages, whatever their size.
-    let (quarter, tebibyte) = (1_usize << (usize::BITS - 3), 1_u64 << 40);
-    if quarter as u64 > tebibyte { tebibyte as usize } else { quarter }
+    let (eighth, tebibyte) = (1_usize << (usize::BITS - 3), 1_u64 << 40);
+    if eighth as u64 > tebibyte { tebibyte as usize } else { eighth }
 };
 
 /// Why no stack can have the wished size.

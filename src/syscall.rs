@@ -27,9 +27,12 @@ use crate::task::{self, Frame, Generation, Task, Wait};
 /// For so long a free helper stays.
 const HELPER_IDLES: Duration = Duration::from_secs(10);
 
-/// How often a seat looks for the end of a call before it sleeps, and a helper for the next call before it waits: for ten to
-/// thirty microseconds, as long as it takes to sleep and be woken. Under a checker, where each look is one more state that tells nothing, not at all.
+/// How often a seat looks for the end of a call before it sleeps: for ten to thirty microseconds, as long as it takes to sleep and be
+/// woken. Under a checker, where each look is one more state that tells nothing, not at all.
 const LOOKS: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 0 } else { 400 };
+
+/// How often a helper looks for the next call before it waits; under a checker once, for what may come in between.
+const HELPER_LOOKS: u32 = if LOOKS == 0 { 1 } else { LOOKS };
 
 /// Runs a blocking `f` on a helper thread, while other tasks run on this one.
 ///
@@ -172,6 +175,8 @@ struct State {
     live: u32,
     /// How many of them are being started: their threads are not in the list yet.
     starting: u32,
+    /// One of the free ones looks for a call, and sees one that is queued without being told.
+    looks: bool,
     closed: bool,
     threads: Vec<Thread>,
     /// The next thread cannot be started, for scripts.
@@ -218,8 +223,11 @@ impl Helpers {
         state.queue.push_back(call);
         inner.note(true);
         if state.free >= state.queue.len() {
+            let seen = state.looks && state.queue.len() == 1;
             drop(state);
-            inner.changed.notify_one();
+            if !seen {
+                inner.changed.notify_one();
+            }
             return Ok(());
         }
         if state.live == inner.most {
@@ -249,6 +257,7 @@ impl Helpers {
         }
         // Nobody is left to run what is queued, this call and perhaps those of others who relied on this thread.
         let calls = std::mem::take(&mut state.queue);
+        self.0.note(false);
         drop(state);
         let own = |call: &Call| call.task.is(task) && call.generation == generation;
         let (own, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(own);
@@ -295,10 +304,8 @@ impl Inner {
 
     /// Says, under the lock, whether a call is queued.
     fn note(&self, queued: bool) {
-        if LOOKS != 0 {
-            // Ordering: Relaxed; a hint, the queue is looked at under its lock.
-            self.queued.store(queued, Ordering::Relaxed);
-        }
+        // Ordering: Relaxed; a hint, the queue is looked at under its lock.
+        self.queued.store(queued, Ordering::Relaxed);
     }
 
     /// Whether a call comes now: whoever makes short ones makes the next as soon as one has ended.
@@ -308,17 +315,19 @@ impl Inner {
             // Ordering: Relaxed, see `note`.
             self.queued.load(Ordering::Relaxed)
         };
-        (0..LOOKS).any(|_| comes())
+        (0..HELPER_LOOKS).any(|_| comes())
     }
 
     /// The next call for the calling helper, which is counted as free.
     fn next(&self) -> Option<Call> {
         let mut state = self.state.lock();
-        // One at a time: with more of them free, to look takes time from those who work.
-        if LOOKS != 0 && state.free == 1 && state.queue.is_empty() {
+        // One at a time, and while no other works: to look would take time from those.
+        if !state.looks && state.free == state.live as usize && state.queue.is_empty() {
+            state.looks = true;
             drop(state);
             self.call_comes_soon();
             state = self.state.lock();
+            state.looks = false;
         }
         let mut until = None;
         loop {

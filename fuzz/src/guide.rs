@@ -3,7 +3,7 @@
 //! The compiler counts every edge of every crate, and has each comparison reported. libFuzzer collects the counters after
 //! each execution, which takes longer than the execution if those of the reference pool and of the spec are among them;
 //! and what they count is what the script says, once more. So they are hidden, by [`unseen`]. All comparisons are of
-//! decoded values, none is of the input's bytes, so they are not reported at all ([`unreported`]).
+//! decoded values, none is of the input's bytes, so those of integers are not reported at all ([`unreported`]).
 
 use std::cell::RefCell;
 

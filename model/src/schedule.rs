@@ -310,7 +310,8 @@ impl Core {
         self.seats[&seat].ready.len() + self.seats[&seat].suspended.len()
     }
 
-    /// Whether every live worker waits for a task of this pool, and for nothing else.
+    /// Whether every live worker waits for a task of this pool, and for nothing else. A stop does not: in a script each has a
+    /// deadline.
     fn all_join(&self) -> bool {
         use copool_spec::Interruption::Join;
         let joins = |task: &&crate::task::Task| task.wait.is_some_and(|wait| wait.why == Join && wait.timer.is_none());

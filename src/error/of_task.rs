@@ -89,7 +89,7 @@ impl fmt::Display for JoinError {
             Self::Timeout(after) => return write!(f, "the task was not finished within {after:?}; join again"),
             Self::SelfJoin(_) => "a task cannot wait for itself; join it from elsewhere",
             Self::WouldBlockSeat(_) => "this thread has a seat of the task's pool; drive the pool instead of blocking",
-            Self::Unwinding(_) => "a task that unwinds, or a listener, cannot wait",
+            Self::Unwinding(_) => "a task that unwinds, or a listener, cannot wait; join it from elsewhere",
             Self::OtherPool => "the task belongs to another pool; ask that one",
             Self::WrongType => "the task's result is of another type; take it as what its closure returns",
             Self::Held => "the task's result is its join handle's to take; join that",

@@ -103,7 +103,7 @@ impl Builder {
     }
 
     /// The stack of a worker in bytes, rounded up to whole pages. Default 64 KiB; below 16 KiB, or above a
-    /// tebibyte, the pool is not built.
+    /// tebibyte (on a 32-bit system half a gibibyte), the pool is not built.
     pub fn stack_size(mut self, stack_size: usize) -> Self {
         self.stack_size = stack_size;
         self

@@ -137,7 +137,8 @@ impl PoolHandle {
     /// meanwhile; from a task it waits for all tasks but those that are themselves in `stop`. A zero `grace` abandons at
     /// once; with [`Duration::MAX`] it waits as long as it takes. Where waiting is impossible (in a listener, or below a
     /// drive of the same pool but outside its tasks) it abandons at once. On a thread's own seat it also does when that
-    /// seat is stalled, or waits for a virtual clock. `grace` is by the pool's clock in a task and on a thread with a seat, by
+    /// seat is stalled, or waits for a virtual clock. In a task, with [`Duration::MAX`], the stop itself
+    /// may be what stalls the pool: if no worker is left for the tasks that it waits for. `grace` is by the pool's clock in a task and on a thread with a seat, by
     /// the system's elsewhere.
     ///
     /// ```

@@ -21,7 +21,7 @@ pub(crate) enum Count {
     Ended,
     /// Submissions taken back. They are in each of the four above.
     Rejected,
-    /// Joins without a timeout, of a task of the same pool, that a task began to wait in.
+    /// Joins without a timeout, of a task of the same pool, and stops without a deadline, that a task began to wait in.
     JoinBegun,
     /// Such joins that are over.
     JoinOver,

@@ -20,11 +20,11 @@ use crate::worker::{Yield, Yielder};
 /// After so many throws that a task has swallowed, it is abandoned and its stack leaked.
 pub(crate) const MOST_THROWS: u32 = 16;
 
-/// After so many suspension calls a task that has swallowed a throw on a panicking thread is taken to go on for ever.
-const MOST_IGNORED: u32 = 1_024;
+/// After so many suspension calls a task that was thrown at on a panicking thread is taken to go on for ever.
+const MOST_IGNORED: u32 = 1 << 20;
 
-/// After so many while the payload of a throw is not dropped, so is one that may as well be unwinding.
-const MOST_UNDER_WAY: u32 = 1 << 20;
+/// So many of them does each count for once the task has swallowed the throw: then it hardly is unwinding.
+const SWALLOWED: u32 = 1 << 10;
 
 /// The length of a cache line, in bytes.
 const LINE: usize = 64;
@@ -117,15 +117,15 @@ impl Frame {
         // panics and not how often. So a task whose destructors make more calls than that, during a panic of its own,
         // during the drop of its seat, during a panic, is given up in mid-unwinding. Nobody goes on on its stack, so that is
         // sound; but its panic never ends, and the thread counts as panicking from then on: drives on it are refused.
-        // A throw is under way for as long as its payload is there, and a task may have caught and kept it. So there is a limit
-        // then, too, a higher one, as most such calls are those of destructors.
-        let most = match &*self.throw.borrow() {
+        // A throw is under way for as long as its payload is there, and a task may have caught and kept it: so calls count
+        // then, too, though less, as most are those of destructors.
+        let counts = match &*self.throw.borrow() {
             None => return false,
-            Some(throw) if throw.is_over() => MOST_IGNORED,
-            Some(_) => MOST_UNDER_WAY,
+            Some(throw) if throw.is_over() => SWALLOWED,
+            Some(_) => 1,
         };
-        self.ignored.set(self.ignored.get() + 1);
-        self.ignored.get() <= most
+        self.ignored.set(self.ignored.get().saturating_add(counts));
+        self.ignored.get() <= MOST_IGNORED
     }
 
     /// The cancellation point that every suspension call is. `false`: the task unwinds, so do not suspend.

@@ -10,7 +10,8 @@ use crate::here::{Here, here};
 
 /// A value that each task has for itself, made at its first use and dropped before the task's outcome is published.
 ///
-/// Declare it as a `static`: its address is its identity, and constants of one type may share theirs.
+/// Declare it as a `static`: its address is its identity. A constant has none of its own: two may share one, and one may have
+/// several.
 ///
 /// It never leaves the task's thread, so it need not be [`Send`].
 ///

@@ -35,7 +35,7 @@ pub(crate) enum Wait {
     Park,
     /// A system call.
     Syscall,
-    /// The outcome of a task of the same pool, and nothing else.
+    /// Tasks of the same pool, and nothing else: a join, or a stop without a deadline.
     Join,
     /// Something that names the generation.
     Other,

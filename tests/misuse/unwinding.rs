@@ -216,6 +216,40 @@ fn a_task_that_panics_instead_of_unwinding_from_a_drop_during_a_panic_leaves_the
 }
 
 #[test]
+fn calls_of_destructors_under_a_throw_leave_a_task_that_swallows_it_time_to_end() {
+    struct Suspends;
+    impl Drop for Suspends {
+        fn drop(&mut self) {
+            (0..2_000).for_each(|_| suspend());
+        }
+    }
+    within("many calls under a throw in a drop during a panic", || {
+        let mut pool = CoroutinePool::default();
+        let live = Live::default();
+        let token = live.token();
+        let suspends = move || {
+            let _token = token;
+            let thrown = catch_unwind(|| {
+                let _suspends = Suspends;
+                forever();
+            });
+            drop(thrown);
+            (0..100).for_each(|_| suspend());
+        };
+        pool.spawn(suspends).unwrap();
+        pool.try_schedule_task().unwrap();
+        let handle = pool.handle();
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _pool = pool;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err() && !thread::panicking());
+        assert_eq!(live.count(), 0, "it was not given up");
+        crate::assert_over(&handle);
+    });
+}
+
+#[test]
 fn a_task_that_keeps_the_payload_of_its_cancel_cannot_hang_a_drop_during_a_panic() {
     within("kept payload in a drop during a panic", || {
         let mut pool = CoroutinePool::default();
