@@ -14,7 +14,7 @@
 //! A link is a set of tests ([`link::LINKS`]). Before the first mutant each link has to pass on the sources as they are, and
 //! the time that takes sets the limit beyond which a mutant counts as caught because it hangs. The link that has caught a
 //! mutant before goes first. The rows are kept in `model/mutants/matrix.tsv`, and the matrix that people read is made of them,
-//! `model/MUTANTS.md`; a row is stale once the mutant or a file that it changes is another. A mutant that does not apply, or
+//! `model/MUTANTS.md`; a row is stale once the mutant or the code of a file that it changes is another. A mutant that does not apply, or
 //! does not compile, is an error; the others are judged all the same.
 //!
 //! `--rotate` is for after the tests have passed: it takes their word for the sources as they are. It chooses none that only

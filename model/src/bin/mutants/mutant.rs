@@ -102,10 +102,15 @@ impl Mutant {
         Ok(files)
     }
 
-    /// Tells a state of this mutant, and of the files that it has changed, from others.
+    /// Tells a state of this mutant, and of the code of the files that it has changed, from others: comments do nothing.
     pub(crate) fn digest(&self, files: &[(String, String)]) -> String {
-        digest([self.fault.as_str()].into_iter().chain(files.iter().map(|(_, text)| text.as_str())))
+        digest([self.fault.as_str()].into_iter().chain(files.iter().flat_map(|(_, text)| code(text))))
     }
+}
+
+/// The lines of a text that are neither blank nor only a comment.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"))
 }
 
 impl Hunk {
@@ -190,6 +195,14 @@ mod tests {
     fn a_generated_hunk_knows_which_of_equal_lines_it_means() {
         let hunk = Hunk::of_line("a.rs", TEXT, 5, "six();");
         assert_eq!(hunk.apply(TEXT).unwrap(), "fn one() {\n    two();\n    three();\n}\nfn four() {\nsix();\n}\n");
+    }
+
+    #[test]
+    fn comments_make_no_other_state() {
+        let mutant = read("-x\n");
+        let digest = |text: &str| mutant.digest(&[("a.rs".to_owned(), text.to_owned())]);
+        assert_eq!(digest("/// One.\nfn one() {}\n"), digest("/// The first.\n\nfn one() {}\n"));
+        assert_ne!(digest("fn one() {}\n"), digest("fn two() {}\n"));
     }
 
     #[test]
