@@ -102,8 +102,10 @@ impl Bounds {
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.preemptions {
-            Some(bound) if self.loads => write!(f, "up to {bound} preemptions, unreduced")?,
-            Some(bound) => write!(f, "up to {bound} preemptions")?,
+            Some(bound) => {
+                let plural = if bound == 1 { "" } else { "s" };
+                write!(f, "up to {bound} preemption{plural}{}", if self.loads { ", unreduced" } else { "" })?;
+            }
             None if self.loads => f.write_str("all schedules")?,
             None => f.write_str("all schedules after loom's reduction")?,
         }

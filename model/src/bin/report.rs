@@ -81,6 +81,11 @@ fn run(root: &Path, target: &str, rows: &mut Vec<Row>) -> Result<(), String> {
     Ok(())
 }
 
+/// So many of something.
+fn plural(number: usize, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// A number with commas.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
@@ -103,8 +108,8 @@ fn table(rows: &[Row]) -> String {
         let (executions, seconds) = (of().map(|row| row.executions).sum(), of().map(|row| row.seconds).sum::<f64>());
         let _ = writeln!(
             out,
-            "| **{tool}** | | **{} checks** | | **{}** | **{seconds:.0} s** |",
-            of().count(),
+            "| **{tool}** | | **{}** | | **{}** | **{seconds:.0} s** |",
+            plural(of().count(), "check"),
             grouped(executions)
         );
     }
