@@ -27,7 +27,7 @@ use crate::task::{self, Frame, Generation, Task, Wait};
 /// For so long a free helper stays.
 const HELPER_IDLES: Duration = Duration::from_secs(10);
 
-/// How often a seat looks for the end of a call before it sleeps: for ten to thirty microseconds, as long as it takes to sleep and be
+/// How often a seat looks for the end of a call before it sleeps: for some ten microseconds, about as long as it takes to sleep and be
 /// woken. Under a checker, where each look is one more state that tells nothing, not at all.
 const LOOKS: u32 = if cfg!(any(feature = "loom", feature = "shuttle")) { 0 } else { 400 };
 

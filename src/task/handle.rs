@@ -155,7 +155,9 @@ impl TaskRef {
     /// let mut pool = CoroutinePool::default();
     /// let handle = pool.spawn(|| String::from("kept")).unwrap();
     /// // A join would block the thread that has to drive the pool.
-    /// let Err(JoinError::WouldBlockSeat(task)) = handle.join() else { unreachable!() };
+    /// let refused = handle.join().unwrap_err();
+    /// assert!(matches!(refused, JoinError::WouldBlockSeat(_)));
+    /// let task = refused.into_task().unwrap();
     /// pool.wait(&task).unwrap();
     /// assert_eq!(task.take::<String>().unwrap(), "kept");
     /// ```

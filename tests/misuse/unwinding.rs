@@ -238,12 +238,7 @@ fn calls_of_destructors_under_a_throw_leave_a_task_that_swallows_it_time_to_end(
         };
         pool.spawn(suspends).unwrap();
         pool.try_schedule_task().unwrap();
-        let handle = pool.handle();
-        let panicked = catch_unwind(AssertUnwindSafe(move || {
-            let _pool = pool;
-            panic!("on purpose");
-        }));
-        assert!(panicked.is_err() && !thread::panicking());
+        let handle = dropped_during_a_panic(pool);
         assert_eq!(live.count(), 0, "it was not given up");
         crate::assert_over(&handle);
     });
@@ -262,12 +257,18 @@ fn a_task_that_keeps_the_payload_of_its_cancel_cannot_hang_a_drop_during_a_panic
         })
         .unwrap();
         pool.try_schedule_task().unwrap();
-        let handle = pool.handle();
-        let panicked = catch_unwind(AssertUnwindSafe(move || {
-            let _pool = pool;
-            panic!("on purpose");
-        }));
-        assert!(panicked.is_err() && !thread::panicking());
+        let handle = dropped_during_a_panic(pool);
         crate::assert_over(&handle);
     });
+}
+
+/// Drops the pool while its thread panics, and sees that the panic is over then.
+fn dropped_during_a_panic(pool: CoroutinePool) -> PoolHandle {
+    let handle = pool.handle();
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _pool = pool;
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err() && !thread::panicking());
+    handle
 }
